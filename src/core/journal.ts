@@ -1,0 +1,148 @@
+import type { RelayRecord, SourceRecord } from './record.ts';
+import type { RefusalReason } from './sink.ts';
+
+/** A source as the journal knows it: a source runs once per tenant (R1). */
+export interface SourceKey {
+  readonly source: string;
+  readonly tenant: string;
+}
+
+/** An answer of a source, to be kept in one transaction (K1). */
+export interface Append extends SourceKey {
+  readonly records: readonly SourceRecord[];
+  readonly checkpoint: string;
+  /** `seen` rows of an older revision (ticks) may go (K4). */
+  readonly floor: bigint;
+  /** `none`: only the first sight of an id is kept (design D14). */
+  readonly updates: 'all' | 'none';
+}
+
+/** What became of the records of an answer; the sum is `records.length`. */
+export interface Appended {
+  /** Put in the journal. */
+  readonly new: number;
+  /** Known already: same id, revision and fingerprint, or the limit of `unrevised` bodies was reached. */
+  readonly duplicate: number;
+  /** Not wanted (`updates: none`). */
+  readonly filtered: number;
+}
+
+/** How far one sink has come: everything up to and including `index` of batch `batch` is done (K5). */
+export interface Cursor {
+  readonly batch: number;
+  readonly index: number;
+}
+
+/** A sink's committed position: where it goes on from. */
+export interface Position {
+  readonly cursor: Cursor;
+  /** Identity of the run of numbers (S6). */
+  readonly stream: number;
+  /** Running number of the last event up to the cursor (S6). */
+  readonly sequence: number;
+}
+
+/** Some consecutive records after a cursor. */
+export interface Loan {
+  /** Never empty; `ends[i]` is the cursor that says "done up to and with records[i]". */
+  readonly records: readonly RelayRecord[];
+  readonly ends: readonly Cursor[];
+}
+
+/** A record that a sink will never be given, with the reason. */
+export interface Refusal {
+  readonly record: RelayRecord;
+  readonly reason: RefusalReason;
+  readonly detail: string;
+}
+
+/** A step of a sink's cursor over records that are confirmed, refused or filtered. */
+export interface Advance {
+  readonly sink: string;
+  readonly cursor: Cursor;
+  readonly sequence: number;
+  /** Become dead letters in the same transaction. */
+  readonly refused: readonly Refusal[];
+}
+
+/** A sink that is in the config. */
+export interface SinkRegistration {
+  readonly name: string;
+  /** Where a sink begins that the journal has never seen (K8). */
+  readonly startFrom: 'now' | 'journal';
+  /** Hash of what makes its events (match, format, budget): another one begins a new stream (S6). */
+  readonly shape: string;
+}
+
+export interface JournalStats {
+  /** Records that some sink still needs. */
+  readonly pending: number;
+  /** Records in the journal. */
+  readonly records: number;
+  /** Size by K6: used pages and WAL. */
+  readonly bytes: number;
+  readonly limitBytes: number;
+  readonly paused: boolean;
+  readonly sinks: readonly SinkStats[];
+  readonly deadLetters: readonly {
+    readonly kind: 'sink' | 'source';
+    readonly name: string;
+    readonly count: number;
+  }[];
+}
+
+export interface SinkStats {
+  readonly name: string;
+  readonly pending: number;
+  /** When the oldest pending record was journaled, milliseconds since 1970. */
+  readonly oldestPendingMs: number | undefined;
+}
+
+/** What was found at opening; for the first log lines (D16). */
+export interface JournalOpening {
+  /** `true`: there was no journal, this is a first start. */
+  readonly created: boolean;
+  readonly schema: number;
+  readonly lastBatch: number;
+  readonly records: number;
+}
+
+/**
+ * The bounded, durable queue on disk (rules K1 to K8). All methods but `close` throw {@link JournalError} when
+ * the journal cannot be used any more; nothing may then be polled or sent until it has been opened again.
+ */
+export interface Journal {
+  readonly opening: JournalOpening;
+
+  /** The checkpoint of a source, or `undefined` before its first answer. */
+  checkpoint(key: SourceKey): Promise<string | undefined>;
+
+  /**
+   * Keeps an answer: records that are not known, their `seen` rows, and the checkpoint, in one transaction.
+   * Resolves when that is on disk.
+   */
+  append(page: Append): Promise<Appended>;
+
+  /** Resolves when there is room for more records (K6); at once when the journal is not full. */
+  room(signal: AbortSignal): Promise<void>;
+
+  /**
+   * Makes a cursor for each sink that has none and returns where each goes on from. Called once, with all
+   * configured sinks, before the first `append` (K8).
+   */
+  register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>>;
+
+  /** The next records after `cursor`, at most `limit`; waits until there are some. */
+  take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan>;
+
+  /** Notes a sink's progress; it is on disk within 100 ms, or after `flush`. */
+  advance(step: Advance): void;
+
+  /** Resolves when everything noted by `advance` is on disk. */
+  flush(): Promise<void>;
+
+  stats(): Promise<JournalStats>;
+
+  /** Flushes and closes. Safe twice. */
+  close(): Promise<void>;
+}

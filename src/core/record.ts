@@ -1,0 +1,48 @@
+/** JSON as `lib/json.ts` reads it: an integer that a double cannot hold is a bigint. */
+export type Json = null | boolean | number | bigint | string | readonly Json[] | JsonObject;
+export type JsonObject = { readonly [key: string]: Json | undefined };
+
+/** What a record tells about. Further kinds: incident, activity, heartbeat. */
+export type RecordKind = 'alert';
+
+/** Why a record is told (CEF `outcome`). The last five are outside the order per id. */
+export const outcomes = ['new', 'update', 'unrevised', 'late', 'repair', 'retry', 'replay'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** A record as a source reads it, before the journal has said whether it is known. */
+export interface SourceRecord {
+  readonly kind: RecordKind;
+  /** The source's own stable id. */
+  readonly id: string;
+  /** The source's own update time in ticks (`core/ticks.ts`). */
+  readonly revision: bigint;
+  /** When the thing told about was created, in ticks. */
+  readonly created: bigint;
+  /** Time of the event: of its last update, else of its creation; milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Severity in Graph's words (`high`, …); an open set. */
+  readonly severity: string;
+  /** Cheap fingerprint of the body: tells a changed body under the same revision (R1). */
+  readonly fingerprint: number;
+  /** The body as Microsoft sent it, as JSON text. */
+  readonly json: string;
+}
+
+/** One thing to be told to a SIEM. */
+export interface RelayRecord {
+  readonly kind: RecordKind;
+  /** Configured name of the source. */
+  readonly source: string;
+  /** Configured name of the tenant. */
+  readonly tenant: string;
+  readonly id: string;
+  readonly revision: bigint;
+  /** 0, or n for the n-th body that came under one and the same revision (R1). */
+  readonly unrevised: number;
+  readonly outcome: Outcome;
+  readonly timeMs: number;
+  readonly severity: string;
+  /** Created by the far end, milliseconds since 1970. */
+  readonly createdMs: number;
+  readonly body: JsonObject;
+}

@@ -1,0 +1,8 @@
+import type { Log } from '../core/log.ts';
+
+/** What a sink is given besides its settings. */
+export interface SinkContext {
+  /** Configured name. */
+  readonly name: string;
+  readonly log: Log;
+}

@@ -1,0 +1,5 @@
+import { stdout } from './stdout/index.ts';
+import { syslog } from './syslog/index.ts';
+
+/** Every sink there is. To add one: make its folder, then name it here. */
+export const sinks = [syslog, stdout] as const;

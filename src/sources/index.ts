@@ -1,0 +1,4 @@
+import { graphAlerts } from './graph-alerts/index.ts';
+
+/** Every source there is. To add one: make its folder, then name it here. */
+export const sources = [graphAlerts] as const;
