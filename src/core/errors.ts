@@ -42,8 +42,3 @@ export class UsageError extends RelayError {
 export class JournalError extends RelayError {
   override name = 'JournalError';
 }
-
-/** Ended because a signal asked for it; nobody's fault. */
-export function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
-}

@@ -114,6 +114,12 @@ export interface JournalOpening {
 export interface Journal {
   readonly opening: JournalOpening;
 
+  /**
+   * Rejects with the {@link JournalError} when the journal is lost (an I/O error, a broken row, its thread died);
+   * never settles otherwise. Need not be listened to.
+   */
+  readonly failed: Promise<never>;
+
   /** The checkpoint of a source, or `undefined` before its first answer. */
   checkpoint(key: SourceKey): Promise<string | undefined>;
 
@@ -135,7 +141,10 @@ export interface Journal {
   /** The next records after `cursor`, at most `limit`; waits until there are some. */
   take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan>;
 
-  /** Notes a sink's progress; it is on disk within 100 ms, or after `flush`. */
+  /**
+   * Notes a sink's progress; it is on disk within 100 ms, or after `flush`. A cursor never moves back: a step
+   * that does not go beyond the newest one of its sink is passed over, with its refusals.
+   */
   advance(step: Advance): void;
 
   /** Resolves when everything noted by `advance` is on disk. */

@@ -11,3 +11,14 @@ export interface Plugin<Schema extends z.ZodObject, Made, Context> {
   readonly summary: string;
   create(settings: z.output<Schema>, context: Context): Made;
 }
+
+/** Makes the source, format or sink that `settings.type` names; the config schema has checked that there is one. */
+export function buildPlugin<Made, Context>(
+  plugins: readonly Plugin<z.ZodObject, Made, Context>[],
+  settings: { readonly type: string },
+  context: Context,
+): Made {
+  const plugin = plugins.find(({ schema }) => schema.shape.type?.safeParse(settings.type).success);
+  if (!plugin) throw new Error(`no plugin of type ${settings.type}`);
+  return plugin.create(settings, context);
+}

@@ -8,7 +8,7 @@ const DURATION_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } a
 export function parseDuration(text: string): number | undefined {
   const match = DURATION.exec(text.trim());
   if (!match) return undefined;
-  return Number(match[1]) * DURATION_MS[match[2] as keyof typeof DURATION_MS];
+  return Math.round(Number(match[1]) * DURATION_MS[match[2] as keyof typeof DURATION_MS]);
 }
 
 const SIZE = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)$/;
@@ -31,33 +31,46 @@ export function parseSize(text: string): number | undefined {
   return Math.round(Number(match[1]) * SIZE_BYTES[match[2] as keyof typeof SIZE_BYTES]);
 }
 
-/** A duration such as `30s`; milliseconds in the config. */
+/**
+ * A duration such as `30s`; milliseconds in the config. Give a `max` of at most 24 days to what becomes a timer:
+ * Node fires a longer one at once.
+ */
 export function duration(limits: { min?: string; max?: string } = {}) {
-  return parsed('a duration such as "30s", "10m" or "24h"', parseDuration, limits);
+  return parsed('a duration such as "30s", "10m" or "24h"', parseDuration, {
+    min: '0s',
+    max: '3650d',
+    ...limits,
+  });
 }
 
 /** A size such as `2GiB`; bytes in the config. */
 export function size(limits: { min?: string; max?: string } = {}) {
-  return parsed('a size such as "16MiB" or "2GiB"', parseSize, limits);
+  return parsed('a size such as "16MiB" or "2GiB"', parseSize, { min: '0B', max: '1024TiB', ...limits });
 }
 
+/** The messages do not repeat the text: whether it may be shown is known to the config loader only. */
 function parsed(
   what: string,
   parse: (text: string) => number | undefined,
-  limits: { min?: string; max?: string },
+  limits: { min: string; max: string },
 ) {
-  const min = limits.min === undefined ? 0 : (parse(limits.min) ?? 0);
-  const max = limits.max === undefined ? Number.MAX_SAFE_INTEGER : (parse(limits.max) ?? 0);
-  return z.string({ error: `expected ${what}` }).transform((text, context) => {
+  const bound = (text: string): number => {
     const value = parse(text);
-    if (value === undefined) {
-      context.addIssue({ code: 'custom', message: `expected ${what}, found ${JSON.stringify(text)}` });
+    if (value === undefined) throw new Error(`the limit ${JSON.stringify(text)} is not ${what}`);
+    return value;
+  };
+  const min = bound(limits.min);
+  const max = bound(limits.max);
+  return z.string({ error: `expected ${what}` }).transform((text, context) => {
+    // `continue`: in a union with another form, zod then keeps the messages of both.
+    const refuse = (message: string) => {
+      context.addIssue({ code: 'custom', message, continue: true });
       return z.NEVER;
-    }
-    if (value < min)
-      context.addIssue({ code: 'custom', message: `must be at least ${limits.min}, found ${text}` });
-    if (value > max)
-      context.addIssue({ code: 'custom', message: `must be at most ${limits.max}, found ${text}` });
+    };
+    const value = parse(text);
+    if (value === undefined) return refuse(`expected ${what}`);
+    if (value < min) return refuse(`must be at least ${limits.min}`);
+    if (value > max) return refuse(`must be at most ${limits.max}`);
     return value;
   });
 }
@@ -74,13 +87,23 @@ export function secret() {
     .meta({ [SECRET]: true });
 }
 
-/** A path; a relative one is taken from the folder of the config file. */
+/** Meta key of paths: `file` is to be read and must be there, `place` is the program's own to make. */
 export const PATH = 'path';
+
+/** A file to read; a relative path is taken from the folder of the config file. Absolute in the config. */
 export function path() {
   return z
     .string()
     .min(1, 'expected a path')
-    .meta({ [PATH]: true });
+    .meta({ [PATH]: 'file' });
+}
+
+/** A file or folder that is made when missing; relative and absolute as {@link path}. */
+export function place() {
+  return z
+    .string()
+    .min(1, 'expected a path')
+    .meta({ [PATH]: 'place' });
 }
 
 export const port = () => z.int().min(1).max(65_535);

@@ -9,7 +9,13 @@ const MAYBE_LONG = /[:[,\s]-?\d{16,}/;
 /** @throws {SyntaxError} */
 export function parseJson(text: string): unknown {
   if (!MAYBE_LONG.test(text)) return JSON.parse(text);
-  return JSON.parse(text, reviveLong);
+  try {
+    return JSON.parse(text, reviveLong);
+  } catch (error) {
+    // A reviver needs stack for each level; the plain parser does not.
+    if (error instanceof RangeError) return JSON.parse(text);
+    throw error;
+  }
 }
 
 function reviveLong(_key: string, value: unknown, context?: { source?: string }): unknown {
@@ -19,11 +25,30 @@ function reviveLong(_key: string, value: unknown, context?: { source?: string })
   return BigInt(source);
 }
 
+/** What JSON is nested deeper than nobody wrote by hand; beyond it {@link TOO_DEEP} stands in its place. */
+const MOST_LEVELS = 500;
+const TOO_DEEP = '(nested too deep)';
+
+/** Total for whatever {@link parseJson} gives: what is nested without reason is cut off, and says so. */
+export function stringifyJson(value: unknown): string {
+  try {
+    return JSON.stringify(value, writeLong);
+  } catch (error) {
+    if (error instanceof RangeError) return JSON.stringify(pruned(value, MOST_LEVELS), writeLong);
+    throw error;
+  }
+}
+
 // TypeScript's library does not know it yet; Node 24 has it.
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
-export function stringifyJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'bigint' ? rawJSON(String(item)) : item,
-  );
+function writeLong(_key: string, item: unknown): unknown {
+  return typeof item === 'bigint' ? rawJSON(String(item)) : item;
+}
+
+function pruned(value: unknown, levels: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return TOO_DEEP;
+  if (Array.isArray(value)) return value.map((item) => pruned(item, levels - 1));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, pruned(item, levels - 1)]));
 }

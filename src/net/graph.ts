@@ -1,16 +1,223 @@
-/** One answer of Graph that was read whole. */
-export interface GraphAnswer {
-  /** The body, parsed by `lib/json.ts`; an object. */
-  readonly body: { readonly [key: string]: unknown };
-  /** The server's `Date`, milliseconds since 1970; `undefined` when it sent none. */
-  readonly dateMs: number | undefined;
-}
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Agent } from 'node:https';
+import { getCACertificates } from 'node:tls';
+import { type BackoffOptions, backoffMs } from '../core/backoff.ts';
+import { UnavailableError, type UnavailableReason, UsageError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { wait } from '../lib/wait.ts';
+import { type Credential, openCredential } from './azure-credential.ts';
+import { claimsOf, type GraphPage, pageOf, refusalOf } from './graph-answer.ts';
+import { defaultTimeouts, get, type HttpAnswer, type HttpTimeouts, TooLargeError } from './http.ts';
+import { graphOrigin, graphScope, type TenantSettings } from './tenant.ts';
+
+export type { GraphPage } from './graph-answer.ts';
 
 /** Graph of one tenant: requests with token, time-outs, throttling and retries. */
 export interface Graph {
+  /** Configured name of the tenant. */
   readonly tenant: string;
-  /** The configured origin; next links to any other are refused (they would carry the token's destination). */
+  /** The configured origin; nothing is ever sent to another. */
   readonly origin: string;
-  get(url: string, options: { maxBytes: number; signal: AbortSignal; role: string }): Promise<GraphAnswer>;
+
+  /**
+   * One page of a list. Passing faults (throttling, 5xx, network, broken answers, sign-in that cannot be reached)
+   * are waited out inside, obeying `Retry-After`.
+   *
+   * @param url whole; a next link is given as it came
+   * @throws {TooLargeError} the answer has more than `maxBytes`: ask for less
+   * @throws {UnavailableError} `auth`, `request`: asking again as it is will not help; `answer`: the url is of
+   *   another origin; any reason once `attempts` are used up
+   * @throws AbortError at the signal
+   */
+  page(url: string, options: PageOptions): Promise<GraphPage>;
+
+  /** Lets go of connections; what is under way ends with an AbortError. Safe twice. */
   close(): Promise<void>;
+}
+
+export interface PageOptions {
+  /** Largest body that is read, after decompression. */
+  readonly maxBytes: number;
+  /** The application role that is enough for this, for the message when it is missing. */
+  readonly role: string;
+  readonly signal: AbortSignal;
+  /** Most tries at passing faults; without end when it is left out. */
+  readonly attempts?: number;
+}
+
+/** Is told what happens, for metrics. */
+export interface GraphObserver {
+  /** A request to Graph has ended: with an HTTP status, or with the reason why there was none. */
+  requested(status: string): void;
+  /** Graph asked to slow down, and this long (seconds) is being waited. */
+  throttled(seconds: number): void;
+}
+
+export interface GraphOptions {
+  readonly log: Log;
+  readonly observer: GraphObserver;
+  /** 0 ≤ n < 1, for jitter. */
+  readonly random?: () => number;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  readonly backoff?: BackoffOptions;
+  readonly timeouts?: HttpTimeouts;
+  /** Bounds one token, milliseconds. */
+  readonly tokenTimeoutMs?: number;
+}
+
+/**
+ * Makes the Graph of a tenant; reads its CA file, asks for nothing yet.
+ *
+ * @throws {UsageError} the CA file cannot be used
+ */
+export function openGraph(settings: TenantSettings, options: GraphOptions): Graph {
+  return new TenantGraph(settings, options);
+}
+
+/** These pass by themselves; the others need somebody, or another request. */
+const passing: ReadonlySet<UnavailableReason> = new Set([
+  'throttled',
+  'timeout',
+  'network',
+  'server',
+  'answer',
+]);
+
+class TenantGraph implements Graph {
+  readonly tenant: string;
+  readonly origin: string;
+  readonly #settings: TenantSettings;
+  readonly #scope: string;
+  readonly #agent: Agent;
+  readonly #credential: Credential;
+  readonly #log: Log;
+  readonly #observer: GraphObserver;
+  readonly #random: () => number;
+  readonly #now: () => number;
+  readonly #backoff: BackoffOptions;
+  readonly #timeouts: HttpTimeouts;
+  readonly #closed = new AbortController();
+  /** When it began to fail, and how often it has since; `undefined` when it works. */
+  #failing: { readonly sinceMs: number; tries: number } | undefined;
+
+  constructor(settings: TenantSettings, options: GraphOptions) {
+    this.#settings = settings;
+    this.tenant = settings.name;
+    this.origin = graphOrigin(settings);
+    this.#scope = graphScope(settings);
+    this.#agent = new Agent({ keepAlive: true, ...trusted(settings) });
+    this.#credential = openCredential(settings, this.#agent, options.tokenTimeoutMs ?? 10_000);
+    this.#log = options.log;
+    this.#observer = options.observer;
+    this.#random = options.random ?? Math.random;
+    this.#now = options.now ?? Date.now;
+    this.#backoff = options.backoff ?? { initialMs: 1000, maxMs: 30_000 };
+    this.#timeouts = options.timeouts ?? defaultTimeouts;
+  }
+
+  async page(url: string, asked: PageOptions): Promise<GraphPage> {
+    this.#checkOrigin(url);
+    const { attempts = Number.POSITIVE_INFINITY } = asked;
+    const signal = AbortSignal.any([asked.signal, this.#closed.signal]);
+    const options = { ...asked, signal };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const page = await this.#once(url, options);
+        this.#tellHealed();
+        return page;
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || error instanceof TooLargeError) throw error;
+        if (!passing.has(error.reason)) throw error;
+        this.#tellFailing(error);
+        if (attempt + 1 >= attempts) throw error;
+        const waitMs = Math.max(backoffMs(attempt, this.#backoff, this.#random), error.retryAfterMs ?? 0);
+        if (error.reason === 'throttled') this.#observer.throttled(waitMs / 1000);
+        await wait(waitMs, signal);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#credential.close();
+    this.#agent.destroy();
+  }
+
+  /** One try; a refused token (expired, revoked, or older than a consent) is renewed once in it (R9). */
+  async #once(url: string, options: PageOptions): Promise<GraphPage> {
+    const { signal, role } = options;
+    let token = await this.#credential.token(this.#scope, { signal });
+    let answer = await this.#get(url, token, options);
+    if (answer.status === 401 || answer.status === 403) {
+      token = await this.#credential.token(this.#scope, { signal, fresh: true, claims: claimsOf(answer) });
+      answer = await this.#get(url, token, options);
+    }
+    if (answer.status === 200) return pageOf(answer, [token]);
+    const { clientId } = this.#settings.credential;
+    throw refusalOf(answer, { role, token, clientId, nowMs: this.#now() });
+  }
+
+  async #get(url: string, token: string, { maxBytes, signal }: PageOptions): Promise<HttpAnswer> {
+    try {
+      const answer = await get({
+        url,
+        headers: {
+          Authorization: `Bearer ${token}`,
+          Accept: 'application/json',
+          // Without it all newer members of an enum come as one word, `unknownFutureValue` (trap G23).
+          Prefer: 'include-unknown-enum-members',
+          'User-Agent': 'defender-relay',
+        },
+        agent: this.#agent,
+        maxBytes,
+        timeouts: this.#timeouts,
+        signal,
+      });
+      this.#observer.requested(String(answer.status));
+      return answer;
+    } catch (error) {
+      if (error instanceof UnavailableError) this.#observer.requested(error.reason);
+      throw error;
+    }
+  }
+
+  /** A next link comes from outside, and decides where the token goes. */
+  #checkOrigin(url: string): void {
+    if (URL.canParse(url) && new URL(url).origin === this.origin) return;
+    const where = URL.canParse(url) ? new URL(url).origin : 'no address';
+    const message = `Graph gave a link to another server (${where} in place of ${this.origin}); it is not followed`;
+    throw new UnavailableError(message, { reason: 'answer' });
+  }
+
+  #tellFailing(error: UnavailableError): void {
+    if (this.#failing) {
+      this.#failing.tries += 1;
+      return;
+    }
+    this.#failing = { sinceMs: this.#now(), tries: 1 };
+    this.#log.warn({ reason: error.reason }, `${error.message}; it is tried again until it works`);
+  }
+
+  #tellHealed(): void {
+    if (!this.#failing) return;
+    const { sinceMs, tries } = this.#failing;
+    this.#failing = undefined;
+    const seconds = Math.max(0, Math.round((this.#now() - sinceMs) / 1000));
+    this.#log.info({ seconds, tries }, 'Graph answers again');
+  }
+}
+
+/** Trust in the tenant's CA file beside Node's own certificates, which `ca` alone would replace. */
+function trusted({ name, ca }: TenantSettings): { ca?: string[] } {
+  if (ca === undefined) return {};
+  try {
+    const pem = readFileSync(ca, 'utf8');
+    // Node ignores a file without certificates; then every connection fails later, for no visible reason.
+    new X509Certificate(pem);
+    return { ca: [...getCACertificates('default'), pem] };
+  } catch (cause) {
+    throw new UsageError(`tenant ${name}: no CA certificate (PEM) can be read from ${ca}`, { cause });
+  }
 }

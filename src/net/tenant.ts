@@ -45,3 +45,23 @@ export const tenantSchema = z.strictObject({
 });
 
 export type TenantSettings = z.output<typeof tenantSchema>;
+
+/** Where Graph is, for a tenant. */
+export function graphOrigin({ graphEndpoint, cloud }: TenantSettings): string {
+  return graphEndpoint ?? clouds[cloud].graph;
+}
+
+/** Where tokens are asked for, for a tenant. */
+export function authorityOrigin({ authorityHost, cloud }: TenantSettings): string {
+  return authorityHost ?? clouds[cloud].authority;
+}
+
+/**
+ * The scope that a token for Graph is asked with: the root of that Graph which the authority knows. A
+ * `graphEndpoint` alone is a gateway on the way to the cloud's Graph; with an `authorityHost` of its own it is
+ * another Graph.
+ */
+export function graphScope(settings: TenantSettings): string {
+  const root = settings.authorityHost ? graphOrigin(settings) : clouds[settings.cloud].graph;
+  return `${root}/.default`;
+}

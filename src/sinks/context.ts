@@ -5,4 +5,6 @@ export interface SinkContext {
   /** Configured name. */
   readonly name: string;
   readonly log: Log;
+  /** `delivery.timeout`, milliseconds: bounds each connect and, separately, each confirmation inside the sink. */
+  readonly timeoutMs: number;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Format } from '../../core/format.ts';
 import type { Plugin } from '../../core/plugin.ts';
 import type { FormatContext } from '../context.ts';
+import { createCef } from './cef.ts';
 
 const schema = z.strictObject({
   type: z.literal('cef'),
@@ -38,7 +39,5 @@ export type CefSettings = z.output<typeof schema>;
 export const cef: Plugin<typeof schema, Format, FormatContext> = {
   schema,
   summary: 'ArcSight Common Event Format, version 0.',
-  create: () => {
-    throw new Error('not made yet');
-  },
+  create: (settings) => createCef(settings),
 };

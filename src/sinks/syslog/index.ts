@@ -1,35 +1,13 @@
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import type { Plugin } from '../../core/plugin.ts';
 import type { Sink } from '../../core/sink.ts';
 import { duration, port } from '../../lib/fields.ts';
 import type { SinkContext } from '../context.ts';
-
-const facilities = [
-  'kern',
-  'user',
-  'mail',
-  'daemon',
-  'auth',
-  'syslog',
-  'lpr',
-  'news',
-  'uucp',
-  'cron',
-  'authpriv',
-  'ftp',
-  'ntp',
-  'audit',
-  'alert',
-  'clock',
-  'local0',
-  'local1',
-  'local2',
-  'local3',
-  'local4',
-  'local5',
-  'local6',
-  'local7',
-] as const;
+import { framings } from './frame.ts';
+import { facilities } from './header.ts';
+import { SyslogSink } from './syslog-sink.ts';
+import { connectTcp } from './transports/tcp.ts';
 
 const schema = z.strictObject({
   type: z.literal('syslog'),
@@ -37,7 +15,7 @@ const schema = z.strictObject({
   host: z.string().min(1).describe('Name or address of the receiver.'),
   port: port().describe('Port of the receiver.'),
   framing: z
-    .enum(['lf', 'octet-counting'])
+    .enum(framings)
     .default('lf')
     .describe('How the receiver tells events apart (RFC 6587): a line feed, or their length in front.'),
   header: z.enum(['rfc5424']).default('rfc5424').describe('Form of the syslog header.'),
@@ -67,7 +45,16 @@ export type SyslogSettings = z.output<typeof schema>;
 export const syslog: Plugin<typeof schema, Sink, SinkContext> = {
   schema,
   summary: 'Syslog over TCP, confirmed by half-closing the connection.',
-  create: () => {
-    throw new Error('not made yet');
+  create: (settings, { timeoutMs }) => {
+    const { host, port, facility, appName, framing, confirm } = settings;
+    const peer = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return new SyslogSink({
+      peer,
+      connect: (signal) => connectTcp({ host, port, peer, timeoutMs }, signal),
+      header: { facility, appName, hostName: settings.hostName ?? hostname() },
+      framing,
+      confirmEveryMs: confirm.every,
+      timeoutMs,
+    });
   },
 };

@@ -3,6 +3,7 @@ import type { Plugin } from '../../core/plugin.ts';
 import type { Source } from '../../core/source.ts';
 import { duration, size } from '../../lib/fields.ts';
 import type { SourceContext } from '../context.ts';
+import { GraphAlerts } from './source.ts';
 
 const schema = z.strictObject({
   type: z.literal('graph-alerts'),
@@ -35,7 +36,8 @@ const schema = z.strictObject({
 export const graphAlerts: Plugin<typeof schema, Source, SourceContext> = {
   schema,
   summary: 'Alerts of all Microsoft Defender products, from /security/alerts_v2 of Microsoft Graph.',
-  create: () => {
-    throw new Error('not made yet');
-  },
+  create: (settings, { name, log, graph }) =>
+    new GraphAlerts(settings, { name, log, graph: graph(settings.tenant), now: Date.now }),
 };
+
+export { alertRecord } from './map.ts';

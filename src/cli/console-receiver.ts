@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+
+/** A syslog receiver over TCP with LF framing, that counts what it reads: the SIEM of the demo. */
+export class ConsoleReceiver {
+  /** How often each line of text was read: twice is a duplicate. */
+  readonly lines = new Map<string, number>();
+  readonly #server = createServer((socket) => this.#read(socket));
+  readonly #show: (event: string) => void;
+
+  /** @param show is given each event without its syslog header */
+  constructor(show: (event: string) => void) {
+    this.#show = show;
+  }
+
+  /** The port it listens on. */
+  async open(): Promise<number> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get duplicates(): number {
+    return [...this.lines.values()].reduce((sum, count) => sum + count - 1, 0);
+  }
+
+  async close(): Promise<void> {
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #read(socket: Socket): void {
+    // A reset shows on the sending side; here it only ends the reading.
+    socket.on('error', () => {});
+    createInterface({ input: socket }).on('line', (line) => {
+      const count = this.lines.get(line) ?? 0;
+      this.lines.set(line, count + 1);
+      this.#show(line.slice(Math.max(0, line.indexOf('CEF:'))));
+    });
+  }
+}

@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '../config/load.ts';
+import { ticksOf } from '../core/ticks.ts';
+import { Closers } from '../lib/closers.ts';
+import { stopOnSignals } from '../lib/stop.ts';
+import { isAbort, wait } from '../lib/wait.ts';
+import { openLogger } from '../observe/logger.ts';
+import { runRelay } from '../relay.ts';
+import { type Simulator, startSimulator, writeSimulatorFiles } from '../simulator/index.ts';
+import { ConsoleReceiver } from './console-receiver.ts';
+import { type Colors, colorsFor, type Io } from './io.ts';
+import { version } from './version.ts';
+
+export interface DemoFlags {
+  /** How long alerts are raised, milliseconds. */
+  readonly for: number;
+  readonly alerts?: number;
+}
+
+/** Alerts raised a second, unless `--alerts` asks for more in the time. */
+const RATE = 3;
+/** After the last alert: time for it to be read, sent and confirmed. */
+const DRAIN_MS = 30_000;
+
+/** Simulator, relay and receiver in one process: the whole way of an alert, without an account. */
+export async function demoCommand(flags: DemoFlags, io: Io): Promise<number> {
+  const colors = colorsFor(io.stdout, io.env);
+  const closers = new Closers();
+  const stop = stopOnSignals(process, { graceMs: () => 5_000, force: io.exit });
+  const ended = new AbortController();
+  try {
+    const directory = await mkdtemp(join(tmpdir(), 'defender-relay-demo-'));
+    closers.add('folder', { close: () => rm(directory, { recursive: true, force: true }) });
+    const receiver = new ConsoleReceiver((event) => io.stdout.write(`${paint(event, colors)}\n`));
+    const port = await receiver.open();
+    closers.add('receiver', receiver);
+    const rate = Math.max(RATE, ((flags.alerts ?? 0) * 2_000) / flags.for);
+    const simulator = await startSimulator({
+      rate,
+      alerts: flags.alerts,
+      faults: { update: 0.2 },
+      quota: false,
+    });
+    closers.add('simulator', simulator);
+    const files = await writeSimulatorFiles(directory, simulator, receiverSink(port));
+    const { config } = loadConfig(files.config);
+    const log = openLogger('warn', io.stderr);
+
+    const seen = new Sightings();
+    const relay = runRelay(
+      config,
+      { version, log, now: Date.now, random: Math.random, watch: seen },
+      { soft: AbortSignal.any([stop.soft, ended.signal]), hard: stop.hard },
+    );
+    io.stdout.write(
+      colors.dim(
+        `# Microsoft Graph, simulated at ${simulator.url}, to a syslog receiver at 127.0.0.1:${port}\n`,
+      ),
+    );
+    const raising = AbortSignal.any([stop.soft, ended.signal]);
+    relay.catch(() => ended.abort());
+    await until(() => simulator.account.pending === 0, flags.for, raising);
+    simulator.stopRaising();
+    await until(() => seen.missing(simulator) === 0 && simulator.account.pending === 0, DRAIN_MS, raising);
+    ended.abort();
+    await relay;
+    const missing = seen.missing(simulator);
+    io.stdout.write(summary(simulator, seen, receiver, colors));
+    return missing === 0 && receiver.duplicates === 0 ? 0 : 1;
+  } finally {
+    stop.dispose();
+    await closers.close();
+  }
+}
+
+/** What the relay says it has kept and delivered. */
+class Sightings {
+  journaled = 0;
+  /** Newest delivered revision (ticks) of each id. */
+  readonly #newest = new Map<string, bigint>();
+  deliveredCount = 0;
+
+  kept = (appended: { new: number }): void => {
+    this.journaled += appended.new;
+  };
+
+  delivered = (_sink: string, records: readonly { id: string; revision: bigint }[]): void => {
+    this.deliveredCount += records.length;
+    for (const { id, revision } of records) {
+      if (revision > (this.#newest.get(id) ?? 0n)) this.#newest.set(id, revision);
+    }
+  };
+
+  /** Alerts whose newest readable revision has not been delivered. */
+  missing(simulator: Simulator): number {
+    const newest = [...simulator.account.newest()];
+    return newest.filter(([id, revision]) => this.#newest.get(id) !== ticksOf(revision)).length;
+  }
+}
+
+/** Waits for the condition, at most `ms` milliseconds, or until the signal. */
+async function until(condition: () => boolean, ms: number, signal: AbortSignal): Promise<void> {
+  const end = Date.now() + ms;
+  try {
+    while (!condition() && Date.now() < end) await wait(100, signal);
+  } catch (error) {
+    if (!isAbort(error)) throw error;
+  }
+}
+
+const receiverSink = (port: number): string => `sinks:
+  - name: siem
+    type: syslog
+    transport: tcp
+    host: 127.0.0.1
+    port: ${port}
+    startFrom: journal
+    confirm: { by: close, every: 1s }
+    format: { type: cef, profile: defender }
+server: { listen: 'off' }
+`;
+
+/** The header of an event in the colour of its severity. */
+function paint(event: string, colors: Colors): string {
+  const header = /^CEF:(?:[^|\\]|\\.)*(?:\|(?:[^|\\]|\\.)*){7}/.exec(event)?.[0] ?? '';
+  const severity = Number(/\|(\d+)\|$/.exec(header)?.[1]);
+  const paintHeader = severity >= 7 ? colors.red : severity >= 4 ? colors.yellow : colors.cyan;
+  return header === '' ? event : paintHeader(header) + event.slice(header.length);
+}
+
+function summary(simulator: Simulator, seen: Sightings, receiver: ConsoleReceiver, colors: Colors): string {
+  const { raised } = simulator.account;
+  const ids = new Set(raised.map(({ id }) => id)).size;
+  const missing = seen.missing(simulator);
+  const rows: [string, number, string][] = [
+    ['raised', ids, `alerts, and ${raised.length - ids} later changes of them`],
+    ['journaled', seen.journaled, 'records (changes that replace each other between two polls are one)'],
+    ['delivered', seen.deliveredCount, 'records, confirmed by the receiver'],
+    ['received', receiver.lines.size, 'different events at the receiver'],
+    ['duplicates', receiver.duplicates, ''],
+    ['missing', missing, ''],
+  ];
+  const width = Math.max(...rows.map(([, count]) => String(count).length));
+  const lines = rows.map(([name, count, note]) => {
+    const bad = count > 0 && (name === 'missing' || name === 'duplicates');
+    const figure = String(count).padStart(width);
+    return `${name.padEnd(11)} ${bad ? colors.red(figure) : colors.bold(figure)}  ${colors.dim(note)}`.trimEnd();
+  });
+  const verdict =
+    missing === 0 ? colors.green('Every alert arrived.') : colors.red(`${missing} alerts did not arrive.`);
+  return `\n${lines.join('\n')}\n\n${verdict}\n`;
+}

@@ -1,0 +1,118 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { RelayError, UsageError } from '../core/errors.ts';
+import { parseDuration } from '../lib/fields.ts';
+import { demoCommand } from './demo.ts';
+import { type Io, processIo } from './io.ts';
+import { previewCommand } from './preview.ts';
+import { runCommand } from './run.ts';
+import { faultsHelp, simulateCommand } from './simulate.ts';
+import { validateCommand } from './validate.ts';
+import { version } from './version.ts';
+
+/**
+ * The command line. Output for reading goes to stdout, logs to stderr.
+ *
+ * @param exit ends the process at once; called at a second signal only
+ * @returns the exit code: 0 fine; 1 failed at run time or a check failed; 2 bad config or usage
+ */
+export async function main(args: readonly string[], exit: (code: number) => void): Promise<number> {
+  const io = processIo(exit);
+  let exitCode = 0;
+  const program = describeProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const forPeople = error instanceof RelayError;
+    io.stderr.write(
+      forPeople ? `${error.message}\n` : `defender-relay: ${(error as Error)?.stack ?? String(error)}\n`,
+    );
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+function describeProgram(io: Io, ended: (code: number) => void): Command {
+  const program = new Command('defender-relay')
+    .description(
+      'Relays Microsoft Defender alerts from Microsoft Graph to your SIEM, and loses nothing on the way.',
+    )
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .showHelpAfterError('(see --help)');
+
+  /** Wires a command: its action gives the exit code. */
+  const command = <Flags>(
+    name: string,
+    summary: string,
+    run: (flags: Flags, io: Io) => Promise<number>,
+  ): Command =>
+    program
+      .command(name)
+      .description(summary)
+      .action(async (flags: Flags) => ended(await run(flags, io)));
+
+  const config = () =>
+    new Option(
+      '--config <file>',
+      'the config (default: config/relay.yaml, then /etc/defender-relay/relay.yaml)',
+    );
+  const json = () => new Option('--json', 'JSON for programs in place of text for people');
+
+  command('run', 'run until SIGTERM or SIGINT', runCommand).addOption(config());
+
+  command('validate', 'tell every problem of the config, with line and path; no network', validateCommand)
+    .addOption(config())
+    .addOption(json());
+
+  command('preview', 'show what each sink would be sent; sends nothing, changes nothing', previewCommand)
+    .addOption(config())
+    .addOption(json())
+    .option(
+      '--input <file>',
+      'alerts to show in place of Graph’s: one, an array, {"value": [...]}, or one a line; - for stdin',
+    )
+    .option('--sink <name>', 'only this sink')
+    .option('--limit <n>', 'most alerts to show', wholeNumber, 20);
+
+  command('simulate', 'a Microsoft Graph of your own, with alerts and faults', simulateCommand)
+    .option('--dir <dir>', 'write ca.pem and a ready relay.yaml there')
+    .option('--port <n>', 'port to listen on (default: any free one)', wholeNumber, 0)
+    .option('--alerts <n>', 'stop raising after so many alerts', wholeNumber)
+    .option('--rate <n>', 'alerts raised per second', positiveNumber, 1)
+    .option('--input <file>', 'alerts to serve in place of made-up ones; as for preview')
+    .option('--faults <list>', 'faults, as NAME[=PROBABILITY],... or "all"; see below')
+    .addOption(
+      new Option('--quota <state>', 'Graph’s limit of 150 requests a minute')
+        .choices(['on', 'off'])
+        .default('on'),
+    )
+    .option('--seed <n>', 'the same seed makes the same alerts', wholeNumber, 1)
+    .addHelpText('after', faultsHelp);
+
+  command('demo', 'simulator, relay and a small receiver in one process; needs no account', demoCommand)
+    .option('--for <duration>', 'how long alerts are raised', durationMs, 30_000)
+    .option('--alerts <n>', 'stop after so many alerts', wholeNumber);
+
+  return program;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(text);
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 100_000)) throw new InvalidArgumentError('expected a number above 0.');
+  return value;
+}
+
+function durationMs(text: string): number {
+  const value = parseDuration(text);
+  if (value === undefined) throw new InvalidArgumentError('expected a duration such as "30s" or "2m".');
+  return value;
+}

@@ -1,0 +1,139 @@
+import { randomInt } from 'node:crypto';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { secretsOf } from '../config/secrets.ts';
+import { UsageError } from '../core/errors.ts';
+import { buildPlugin } from '../core/plugin.ts';
+import type { JsonObject, RelayRecord, SourceRecord } from '../core/record.ts';
+import type { Rendered, Sink } from '../core/sink.ts';
+import { msOfTicks } from '../core/ticks.ts';
+import { formats } from '../formats/index.ts';
+import { Closers } from '../lib/closers.ts';
+import { parseJson } from '../lib/json.ts';
+import { openGraph } from '../net/graph.ts';
+import { openLogger } from '../observe/logger.ts';
+import { sinks } from '../sinks/index.ts';
+import { alertRecord, sources } from '../sources/index.ts';
+import { readAlerts } from './input.ts';
+import { colorsFor, type Io, isTerminal } from './io.ts';
+import { version } from './version.ts';
+
+export interface PreviewFlags {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly input?: string;
+  readonly sink?: string;
+  readonly limit: number;
+}
+
+/** Shows what each sink would be sent, header and all. Sends nothing and changes nothing. */
+export async function previewCommand(flags: PreviewFlags, io: Io): Promise<number> {
+  const records = flags.input === undefined ? fromGraph(flags, io) : fromInput(flags.input, flags.limit, io);
+  const { config } = loadConfig(flags.config, { needs: ['sinks'] });
+  const log = openLogger(config.log.level, io.stderr, secretsOf(config));
+  const chosen = config.sinks.filter(({ name }) => flags.sink === undefined || name === flags.sink);
+  if (chosen.length === 0) {
+    const names = config.sinks.map(({ name }) => name).join(', ');
+    throw new UsageError(`--sink ${flags.sink}: there is no such sink in the config; it has ${names}`);
+  }
+  const views = chosen.map((settings) => view(settings, openSink(settings, log)));
+  const print = flags.json ? printJson(io) : printText(io, chosen.length > 1);
+  for await (const record of records) for (const show of views) print(show(record));
+  return 0;
+}
+
+type SinkSettings = Config['sinks'][number];
+
+interface Shown {
+  readonly sink: string;
+  readonly record: RelayRecord;
+  readonly events: readonly string[];
+}
+
+function openSink(settings: SinkSettings, log: ReturnType<typeof openLogger>): Sink {
+  return buildPlugin(sinks, settings, { name: settings.name, log, timeoutMs: settings.delivery.timeout });
+}
+
+/** What a sink would be sent, record after record, with running numbers as in a new stream. */
+function view(settings: SinkSettings, sink: Sink): (record: RelayRecord) => Shown {
+  const format = buildPlugin(formats, settings.format, { version });
+  const stream = randomInt(1, 2 ** 31);
+  const maxBytes = settings.maxEventBytes - sink.headerBytes;
+  let sequence = 1;
+  return (record) => {
+    const events = format(record, { stream, sequence, sentMs: Date.now(), maxBytes });
+    const rendered: Rendered = { record, stream, sequence, events };
+    sequence += events.length;
+    return { sink: settings.name, record, events: sink.messages(rendered) };
+  };
+}
+
+function printJson(io: Io): (shown: Shown) => void {
+  return ({ sink, record, events }) => {
+    for (const [index, event] of events.entries()) {
+      io.stdout.write(
+        `${JSON.stringify({ sink, id: record.id, part: index + 1, parts: events.length, event })}\n`,
+      );
+    }
+  };
+}
+
+/** Plain events in a pipe; with several sinks, or for a person, told apart by a heading where the sink changes. */
+function printText(io: Io, several: boolean): (shown: Shown) => void {
+  const colors = colorsFor(io.stdout, io.env);
+  const headings = several || isTerminal(io.stdout);
+  let last: string | undefined;
+  return ({ sink, events }) => {
+    if (headings && sink !== last) io.stdout.write(colors.bold(`# ${sink}\n`));
+    last = sink;
+    io.stdout.write(`${events.join('\n')}\n`);
+  };
+}
+
+async function* fromInput(file: string, limit: number, io: Io): AsyncGenerator<RelayRecord> {
+  for (const alert of (await readAlerts(file, io)).slice(0, limit)) {
+    const record = alertRecord(alert);
+    if (record) yield told(record, 'input', 'preview');
+  }
+}
+
+/** The first alerts that the configured sources give. */
+async function* fromGraph(flags: PreviewFlags, io: Io): AsyncGenerator<RelayRecord> {
+  const { config } = loadConfig(flags.config);
+  const log = openLogger(config.log.level, io.stderr, secretsOf(config));
+  const closers = new Closers();
+  try {
+    const graphs = new Map(
+      config.tenants.map((settings) => {
+        const graph = openGraph(settings, { log, observer: { requested: () => {}, throttled: () => {} } });
+        return [settings.name, closers.add(`tenant ${settings.name}`, graph)];
+      }),
+    );
+    let left = flags.limit;
+    for (const settings of config.sources) {
+      const { name, tenant } = settings;
+      const source = closers.add(
+        `source ${name}`,
+        buildPlugin(sources, settings, { name, log, graph: (wanted) => graphs.get(wanted)! }),
+      );
+      const signal = new AbortController().signal;
+      for await (const { records } of source.read(undefined, signal)) {
+        for (const record of records.slice(0, left)) yield told(record, name, tenant);
+        left -= Math.min(left, records.length);
+        if (left === 0) return;
+      }
+    }
+  } finally {
+    await closers.close();
+  }
+}
+
+/** A record as if the journal had never seen it. */
+function told(
+  { created, json, fingerprint: _, ...record }: SourceRecord,
+  source: string,
+  tenant: string,
+): RelayRecord {
+  const body = parseJson(json) as JsonObject;
+  return { ...record, source, tenant, unrevised: 0, outcome: 'new', createdMs: msOfTicks(created), body };
+}

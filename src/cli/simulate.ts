@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { UsageError } from '../core/errors.ts';
+import { stopOnSignals } from '../lib/stop.ts';
+import {
+  type Faults,
+  faultTable,
+  parseFaults,
+  startSimulator,
+  writeSimulatorFiles,
+} from '../simulator/index.ts';
+import { readAlerts } from './input.ts';
+import { colorsFor, type Io } from './io.ts';
+
+export interface SimulateFlags {
+  readonly dir?: string;
+  readonly port: number;
+  readonly alerts?: number;
+  readonly rate: number;
+  readonly input?: string;
+  readonly faults?: string;
+  readonly quota: 'on' | 'off';
+  readonly seed: number;
+}
+
+/** The faults, for `--help`. */
+export const faultsHelp = `
+Faults:
+${Object.entries(faultTable)
+  .map(([name, { meaning, per }]) => `  ${name.padEnd(14)} ${meaning} (per ${per})`)
+  .join('\n')}
+
+Any tenant GUID, client "simulator" and secret "simulator-secret" are let in.`;
+
+/** Runs a Graph and token endpoint until SIGTERM or SIGINT. */
+export async function simulateCommand(flags: SimulateFlags, io: Io): Promise<number> {
+  const { port, alerts, rate, seed } = flags;
+  const faults = flags.faults === undefined ? {} : faultsOf(flags.faults);
+  const input = flags.input === undefined ? undefined : await readAlerts(flags.input, io);
+  const simulator = await startSimulator({
+    port,
+    alerts,
+    rate,
+    seed,
+    input,
+    faults,
+    quota: flags.quota === 'on',
+  }).catch((cause: Error) => {
+    throw new UsageError(`simulate: ${cause.message}`, { cause });
+  });
+  const stop = stopOnSignals(process, { graceMs: () => 1_000, force: io.exit });
+  try {
+    const colors = colorsFor(io.stdout, io.env);
+    const say = (line: string) => io.stdout.write(`${line}\n`);
+    say(`${colors.bold('Graph and token authority')}  ${simulator.url}`);
+    if (flags.dir !== undefined) {
+      const files = await writeSimulatorFiles(flags.dir, simulator);
+      say(`${colors.bold('CA to trust')}                ${files.ca}`);
+      say(`${colors.bold('a relay that reads from it')} defender-relay run --config ${files.config}`);
+    }
+    if (!stop.soft.aborted) await once(stop.soft, 'abort');
+    return 0;
+  } finally {
+    stop.dispose();
+    await simulator.close();
+  }
+}
+
+function faultsOf(text: string): Faults {
+  try {
+    return parseFaults(text);
+  } catch (cause) {
+    throw new UsageError(`--faults: ${(cause as Error).message}`, { cause });
+  }
+}

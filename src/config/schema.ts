@@ -1,0 +1,176 @@
+import { isIPv6 } from 'node:net';
+import { z } from 'zod';
+import { formats } from '../formats/index.ts';
+import { duration, place, size } from '../lib/fields.ts';
+import { tenantSchema } from '../net/tenant.ts';
+import { sinks } from '../sinks/index.ts';
+import { sources } from '../sources/index.ts';
+
+type SchemasOf<Plugins extends readonly { schema: z.ZodObject }[], Shared extends z.core.$ZodShape> = {
+  -readonly [Index in keyof Plugins]: Plugins[Index]['schema'] extends z.ZodObject<infer Shape>
+    ? z.ZodObject<Shape & Shared, z.core.$strict>
+    : never;
+};
+
+/** "One of these, told apart by `type`": each plugin's own settings and the shared ones. */
+function oneOf<const Plugins extends readonly { schema: z.ZodObject }[], Shared extends z.core.$ZodShape>(
+  plugins: Plugins,
+  shared: Shared,
+) {
+  const schemas = plugins.map((plugin) => plugin.schema.extend(shared));
+  // `map` forgets which schema stood where; the cast puts it back (test/config/schema.test.ts).
+  return z.discriminatedUnion('type', schemas as never) as unknown as z.ZodDiscriminatedUnion<
+    SchemasOf<Plugins, Shared>,
+    'type'
+  >;
+}
+
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and "-", a letter first')
+  .describe('Shown in logs and metrics.');
+
+const source = oneOf(sources, {
+  name,
+  every: duration({ min: '1s', max: '24h' }).prefault('30s').describe('Time from one poll to the next.'),
+}).superRefine(({ settle, overlap }, context) => {
+  if (overlap <= settle)
+    context.addIssue({
+      code: 'custom',
+      path: ['overlap'],
+      message: 'must be longer than settle',
+    });
+});
+
+const delivery = z.strictObject({
+  batchSize: z.int().min(1).max(1000).default(200).describe('Most records in one send.'),
+  window: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('Most records written and not yet confirmed.'),
+  maxInFlight: z
+    .int()
+    .min(1)
+    .max(1, 'must be 1 (a sink gets one ordered stream; a second send could overtake the first)')
+    .default(1)
+    .describe('Sends at a time.'),
+  timeout: duration({ min: '100ms', max: '1h' })
+    .prefault('30s')
+    .describe('Longest time for one write and, separately, for one confirmation.'),
+  retry: z
+    .strictObject({
+      initial: duration({ min: '10ms', max: '1h' }).prefault('1s').describe('Wait before the first retry.'),
+      max: duration({ min: '10ms', max: '24h' })
+        .prefault('5m')
+        .describe('Longest wait; retries have no end.'),
+    })
+    .superRefine(({ initial, max }, context) => {
+      if (max < initial)
+        context.addIssue({ code: 'custom', path: ['max'], message: 'must not be shorter than initial' });
+    })
+    .prefault({})
+    .describe('Waits after a failed send, growing from one failure to the next.'),
+});
+
+const sink = oneOf(sinks, {
+  name,
+  format: oneOf(formats, {}).prefault({ type: 'cef' }).describe('What an event looks like.'),
+  maxEventBytes: z
+    .int()
+    .min(1024)
+    .max(1_000_000)
+    .default(8000)
+    .describe('Most bytes of one event with its header; a larger record goes on in further events.'),
+  startFrom: z
+    .enum(['now', 'journal'])
+    .default('now')
+    .describe(
+      'Where a new sink begins: with what comes from now on, or with all that the journal still has.',
+    ),
+  delivery: delivery.prefault({}).describe('How records are sent.'),
+});
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+const LISTEN = /^(?:\[(?<v6>[^\]]+)\]|(?<name>[^\s:[\]]+)):(?<port>\d{1,5})$/;
+
+/** Host and port of `127.0.0.1:9464` or `[::1]:9464`; port 0 is any free one; `undefined` when it is neither. */
+export function parseListen(text: string): Address | 'off' | undefined {
+  if (text === 'off') return 'off';
+  const { v6, name: host = v6, port: digits } = LISTEN.exec(text)?.groups ?? {};
+  const port = Number(digits);
+  if (host === undefined || port > 65_535 || (v6 !== undefined && !isIPv6(v6))) return undefined;
+  return { host, port };
+}
+
+const listen = z.string().transform((text, context) => {
+  const address = parseListen(text);
+  if (address !== undefined) return address;
+  const message = 'expected an address and port such as "127.0.0.1:9464" or "[::1]:9464", or "off"';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+/** The whole config file. Keys of features that are not there yet are unknown keys, and those are errors. */
+export const configSchema = z.strictObject({
+  state: z
+    .strictObject({
+      directory: place()
+        .prefault('./state')
+        .describe(
+          'Folder of the journal, on a local disk. A relative one begins at the folder of this file.',
+        ),
+      maxBytes: size({ min: '64MiB' })
+        .prefault('2GiB')
+        .describe('Room of the journal. When what is undelivered fills it, sources pause.'),
+      retention: duration()
+        .prefault('7d')
+        .describe('How long delivered records are kept, while there is room.'),
+    })
+    .prefault({})
+    .describe('The journal on disk.'),
+  stop: z
+    .strictObject({
+      grace: duration({ max: '1h' })
+        .prefault('10s')
+        .describe('Time for what is in flight when asked to stop.'),
+    })
+    .prefault({})
+    .describe('How the relay ends.'),
+  tenants: z
+    .array(tenantSchema)
+    .default([])
+    .describe('Directories (tenants) of Entra ID, and how to sign in.'),
+  sources: z.array(source).default([]).describe('What is read.'),
+  sinks: z.array(sink).default([]).describe('Where it is sent.'),
+  server: z
+    .strictObject({
+      listen: listen
+        .prefault('127.0.0.1:9464')
+        .describe('Address and port of /metrics, /healthz, /readyz and /status, or `off`.'),
+    })
+    .prefault({})
+    .describe('The relay’s own web server.'),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('Least severity that is logged.'),
+    })
+    .prefault({})
+    .describe('The log, on standard error.'),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type SourceConfig = Config['sources'][number];
+export type SinkConfig = Config['sinks'][number];
+
+/** The parts that a command may or may not need; all others have defaults. */
+export const parts = ['tenants', 'sources', 'sinks'] as const;
+export type Part = (typeof parts)[number];

@@ -1,0 +1,243 @@
+import { dictionary, type Key, keys, yielding } from './dictionary.ts';
+import { type Draft, type Item, itemOf } from './draft.ts';
+import { type Encoder, shortenBytes } from './escape.ts';
+
+/** An event before it is written: the header's fields, clean, and the extension. */
+export interface Event {
+  readonly vendor: string;
+  readonly product: string;
+  readonly classId: string;
+  readonly name: string;
+  readonly severity: number;
+  readonly draft: Draft;
+}
+
+/** What only the moment of sending knows. Does not change how many parts there are. */
+export interface Telling {
+  /** Identity of the telling without `:part/parts`. */
+  readonly payloadId: string;
+  readonly stream: number;
+  /** Number of the first part. */
+  readonly sequence: number;
+  /** Time of sending, if it is told. */
+  readonly sent: number | undefined;
+}
+
+/** Version of our mapping; raised when a key changes its meaning. */
+const MAPPING_VERSION = '1';
+
+/** Less cannot hold ids, times and a name: a smaller budget is taken for this. */
+const MIN_BYTES = 1024;
+
+/** Digits set aside for the numbers of a telling, so that they cannot change the number of parts. */
+const DIGITS = { stream: 10, sequence: 16, sent: 16 };
+
+/** Most that `:part/parts` takes. */
+const PART_BYTES = ':9999999/9999999'.length;
+
+const SEPARATOR = ' ; ';
+const TRUNCATED = 'truncated:';
+/** Most that ` ; truncated:N` takes. */
+const TRUNCATED_BYTES = SEPARATOR.length + TRUNCATED.length + 7;
+const MAX_CS6 = dictionary.cs6.max ?? 0;
+
+/** A piece of an event: a key with its value (and label), or an item of cs6. */
+interface Piece {
+  readonly key: Key;
+  /** As it stands in the line. */
+  readonly text: string;
+}
+
+/**
+ * The event as lines of at most `maxBytes` bytes (UTF-8). Almost always one. What does not fit goes on in
+ * further lines, in this order: items of cs6, cs4, cs5, msg; every line has the rest. Only when the rest takes
+ * more than three quarters do its least important keys move too, and only what is too large by itself is
+ * shortened.
+ */
+export function renderParts(event: Event, telling: Telling, encoder: Encoder, maxBytes: number): string[] {
+  const pieces = new Map<Key, string>();
+  for (const [key, value] of event.draft.values) pieces.set(key, pairOf(key, value, event.draft, encoder));
+  const budget = Math.max(MIN_BYTES, Math.floor(maxBytes) || 0);
+  return (
+    renderOne(event, telling, encoder, budget, pieces) ?? renderMany(event, telling, encoder, budget, pieces)
+  );
+}
+
+function pairOf(key: Key, value: string, draft: Draft, encoder: Encoder): string {
+  const label = key === 'cs5' ? draft.cs5Label : dictionary[key].label;
+  const pair = `${key}=${encoder.value(value)}`;
+  return label ? `${key}Label=${label} ${pair}` : pair;
+}
+
+function headerOf(event: Event, name: string, encoder: Encoder): string {
+  const { vendor, product, classId, severity } = event;
+  const fields = [vendor, product, MAPPING_VERSION, classId, name].map((field) => encoder.header(field));
+  return `CEF:0|${fields.join('|')}|${severity}|`;
+}
+
+/** The pieces that only the moment of sending knows. */
+function tellingPieces(telling: Telling, part: number, parts: number): Map<Key, string> {
+  const id = parts > 1 ? `${telling.payloadId}:${part + 1}/${parts}` : telling.payloadId;
+  const pieces = new Map<Key, string>([
+    ['devicePayloadId', `devicePayloadId=${id}`],
+    ['dvcpid', `dvcpid=${telling.stream}`],
+    ['cn3', `cn3Label=${dictionary.cn3.label} cn3=${telling.sequence + part}`],
+  ]);
+  if (telling.sent !== undefined) {
+    pieces.set('flexDate1', `flexDate1Label=${dictionary.flexDate1.label} flexDate1=${telling.sent}`);
+  }
+  return pieces;
+}
+
+/** Bytes to add to a line with these pieces for numbers that may yet grow. */
+function growth({ stream, sequence, sent }: Telling): number {
+  const left = (digits: number, value: number) => Math.max(0, digits - String(value).length);
+  return (
+    left(DIGITS.stream, stream) +
+    left(DIGITS.sequence, sequence) +
+    (sent === undefined ? 0 : left(DIGITS.sent, sent))
+  );
+}
+
+function lineOf(header: string, ...pieces: readonly ReadonlyMap<Key, string>[]): string {
+  let line = header;
+  for (const key of keys) {
+    for (const some of pieces) {
+      const piece = some.get(key);
+      if (piece !== undefined) line += line === header ? piece : ` ${piece}`;
+    }
+  }
+  return line;
+}
+
+function renderOne(
+  event: Event,
+  telling: Telling,
+  encoder: Encoder,
+  budget: number,
+  pieces: ReadonlyMap<Key, string>,
+): string[] | undefined {
+  const { draft } = event;
+  const shortened = draft.shortened.size + draft.items.filter((item) => item.cut).length;
+  const all = draft.items.map((item) => item.text);
+  if (shortened > 0) all.push(`${TRUNCATED}${shortened}`);
+  const evidence = all.join(SEPARATOR);
+  if (evidence.length > MAX_CS6) return undefined;
+  const told = tellingPieces(telling, 0, 1);
+  if (evidence !== '') told.set('cs6', pairOf('cs6', evidence, draft, encoder));
+  const line = lineOf(headerOf(event, event.name, encoder), pieces, told);
+  // A code unit is at most three bytes: most lines need not be counted.
+  const most = 3 * line.length + growth(telling);
+  if (most > budget && Buffer.byteLength(line) + growth(telling) > budget) return undefined;
+  return [line];
+}
+
+function renderMany(
+  event: Event,
+  telling: Telling,
+  encoder: Encoder,
+  budget: number,
+  pieces: ReadonlyMap<Key, string>,
+): string[] {
+  const { draft } = event;
+  const shortened = new Set<string>(draft.shortened);
+  const isFlow = (key: Key) => dictionary[key].in === 'flow';
+
+  // What stands in every part, with room for the numbers and for what cs6 has round its items.
+  const always = new Map([...pieces].filter(([key]) => !isFlow(key)));
+  const evidenceFrame = pairOf('cs6', '', draft, encoder).length + 1 + TRUNCATED_BYTES;
+  const sizeOfAlways = (header: string) =>
+    Buffer.byteLength(lineOf(header, always, tellingPieces(telling, 0, 1))) +
+    growth(telling) +
+    PART_BYTES +
+    evidenceFrame;
+
+  // Leave a quarter for the pieces that are in one part only, so that there are not too many parts.
+  const target = Math.floor((budget * 3) / 4);
+  let name = event.name;
+  let size = sizeOfAlways(headerOf(event, name, encoder));
+  const moved: Key[] = [];
+  for (const key of yielding) {
+    if (size <= target) break;
+    const piece = always.get(key);
+    if (piece === undefined) continue;
+    always.delete(key);
+    moved.push(key);
+    size -= Buffer.byteLength(piece) + 1;
+  }
+  if (size > target) {
+    const bytes = Buffer.byteLength(encoder.header(name));
+    const room = Math.max(32, bytes - (size - target));
+    if (room < bytes) {
+      name = shortenBytes(name, room, (point) => encoder.header(point).trimEnd() || ' ');
+      shortened.add('name');
+    }
+  }
+  const header = headerOf(event, name, encoder);
+  const room = budget - sizeOfAlways(header);
+
+  const flow: Piece[] = [];
+  const items: Item[] = [];
+  for (const key of [...moved.reverse(), ...(['msg', 'cs5', 'cs4'] as const)]) {
+    const piece = pieces.get(key);
+    const value = draft.values.get(key);
+    if (piece === undefined || value === undefined) continue;
+    const tooLong = Buffer.byteLength(piece) + 1 - room;
+    if (tooLong <= 0) {
+      flow.push({ key, text: piece });
+      continue;
+    }
+    shortened.add(key);
+    if (dictionary[key].type === 'text') {
+      const frame = Buffer.byteLength(pairOf(key, '', draft, encoder)) + 1;
+      flow.push({ key, text: pairOf(key, shortenBytes(value, room - frame, encoder.value), draft, encoder) });
+    } else {
+      items.push({ ...itemOf(`${key}:${value}`), cut: false });
+    }
+  }
+  const itemBytes = room - SEPARATOR.length;
+  let itemsCut = 0;
+  for (const item of [...items, ...draft.items]) {
+    let { text, cut } = item;
+    if (Buffer.byteLength(encoder.value(text)) > itemBytes) {
+      text = shortenBytes(text, itemBytes, encoder.value);
+      cut = true;
+    }
+    if (cut) itemsCut += 1;
+    flow.push({ key: 'cs6', text });
+  }
+
+  const parts = pack(flow, room, encoder);
+  const count = shortened.size + itemsCut;
+  return parts.map((part, index) => {
+    const own = tellingPieces(telling, index, parts.length);
+    const evidence = part.filter(({ key }) => key === 'cs6').map(({ text }) => text);
+    if (count > 0) evidence.push(`${TRUNCATED}${count}`);
+    for (const { key, text } of part) if (key !== 'cs6') own.set(key, text);
+    if (evidence.length > 0) own.set('cs6', pairOf('cs6', evidence.join(SEPARATOR), draft, encoder));
+    return lineOf(header, always, own);
+  });
+}
+
+/** Deals the pieces out, in order, into as few parts as have room for them; at least one. */
+function pack(pieces: readonly Piece[], room: number, encoder: Encoder): readonly Piece[][] {
+  const parts: Piece[][] = [[]];
+  let left = room;
+  let charactersLeft = MAX_CS6 - TRUNCATED_BYTES;
+  for (const piece of pieces) {
+    const isItem = piece.key === 'cs6';
+    const bytes = isItem
+      ? Buffer.byteLength(encoder.value(piece.text)) + SEPARATOR.length
+      : Buffer.byteLength(piece.text) + 1;
+    const characters = isItem ? piece.text.length + SEPARATOR.length : 0;
+    if (bytes > left || characters > charactersLeft) {
+      parts.push([]);
+      left = room;
+      charactersLeft = MAX_CS6 - TRUNCATED_BYTES;
+    }
+    parts.at(-1)?.push(piece);
+    left -= bytes;
+    charactersLeft -= characters;
+  }
+  return parts;
+}

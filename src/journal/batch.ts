@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { JsonObject, Outcome, RecordKind, RelayRecord } from '../core/record.ts';
+import { parseJson, stringifyJson } from '../lib/json.ts';
+
+/** A row holds at most so many records … */
+export const MAX_RECORDS = 256;
+/** … or so many characters of text (K3). */
+export const MAX_CHARACTERS = 2 ** 20;
+
+/** Number of the way in which a row's records are written. A new way gets a new number; old rows stay (K3). */
+export const FORMAT = 1;
+
+/** A record with its body as text. */
+export type StoredRecord = Omit<RelayRecord, 'body'> & { readonly json: string };
+
+type Head = [
+  kind: RecordKind,
+  source: string,
+  tenant: string,
+  id: string,
+  revision: string,
+  unrevised: number,
+  outcome: Outcome,
+  timeMs: number,
+  severity: string,
+  createdMs: number,
+  jsonLength: number,
+];
+
+/**
+ * Format 1: a line of JSON with everything but the body, whose last item is the length of the body in UTF-16
+ * units; then the body as it came, and a line feed. The body is not written anew, so it stays what Microsoft
+ * sent, and it may have line feeds of its own.
+ */
+export function encodeRecord(record: StoredRecord): string {
+  const head: Head = [
+    record.kind,
+    record.source,
+    record.tenant,
+    record.id,
+    String(record.revision),
+    record.unrevised,
+    record.outcome,
+    record.timeMs,
+    record.severity,
+    record.createdMs,
+    record.json.length,
+  ];
+  return `${JSON.stringify(head)}\n${record.json}\n`;
+}
+
+/** For a record whose body is not at hand as text any more. */
+export function storedRecord({ body, ...rest }: RelayRecord): StoredRecord {
+  return { ...rest, json: stringifyJson(body) };
+}
+
+/** @throws {Error} when the text is not of this format: a bug, for its hash was right */
+export function decodeRecords(format: number, text: string): RelayRecord[] {
+  if (format !== FORMAT) throw new Error(`batch format ${format} is not known to this version`);
+  const records: RelayRecord[] = [];
+  let at = 0;
+  while (at < text.length) {
+    const headEnd = text.indexOf('\n', at);
+    const [kind, source, tenant, id, revision, unrevised, outcome, timeMs, severity, createdMs, length] =
+      JSON.parse(text.slice(at, headEnd)) as Head;
+    const bodyEnd = headEnd + 1 + length;
+    records.push({
+      kind,
+      source,
+      tenant,
+      id,
+      revision: BigInt(revision),
+      unrevised,
+      outcome,
+      timeMs,
+      severity,
+      createdMs,
+      body: parseJson(text.slice(headEnd + 1, bodyEnd)) as JsonObject,
+    });
+    at = bodyEnd + 1;
+  }
+  return records;
+}
+
+/** Cuts an answer into rows as records come; one record that is larger than a row has a row to itself. */
+export class Cutter {
+  readonly rows: string[][] = [];
+  #characters = 0;
+
+  /** Where the record will stand. */
+  add(text: string): { row: number; index: number } {
+    let row = this.rows.at(-1);
+    if (!row || row.length >= MAX_RECORDS || this.#characters + text.length > MAX_CHARACTERS) {
+      row = [];
+      this.rows.push(row);
+      this.#characters = 0;
+    }
+    this.#characters += text.length;
+    return { row: this.rows.length - 1, index: row.push(text) - 1 };
+  }
+}
+
+const COMPRESSION = {
+  params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
+};
+
+export function compress(text: string): Uint8Array {
+  return zstdCompressSync(text, COMPRESSION);
+}
+
+export function decompress(data: Uint8Array): string {
+  return zstdDecompressSync(data).toString('utf8');
+}
+
+/**
+ * Hash over all columns of a row, 128 bits in hex. SQLite does not notice a flipped bit in a value, and a quarter
+ * of the flips in a zstd frame without checksum decompress to other text (K3).
+ */
+export function rowHash(columns: readonly (string | number | null)[], data?: Uint8Array): string {
+  const hash = createHash('sha256').update(JSON.stringify(columns));
+  if (data) hash.update(data);
+  return hash.digest('hex').slice(0, 32);
+}

@@ -1,0 +1,144 @@
+import { statSync } from 'node:fs';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Clock } from './clock.ts';
+import type { BatchTable } from './tables/batches.ts';
+import { one } from './tables/row.ts';
+import type { SinkRow, SinkTable } from './tables/sinks.ts';
+
+/** Above this share of the limit what has been delivered is given up, the oldest first (K6). */
+const GIVE_UP_ABOVE = 0.8;
+/** Full at the limit, until it is below this share again (K6). */
+const RESUME_BELOW = 0.9;
+/** Most batches let go of in one transaction, so that nobody waits long for it. */
+const MOST_AT_ONCE = 64;
+const HOUR_MS = 3_600_000;
+
+export interface BoundsOptions {
+  readonly database: DatabaseSync;
+  readonly batches: BatchTable;
+  readonly sinks: SinkTable;
+  readonly walFile: string;
+  readonly maxBytes: number;
+  readonly retentionMs: number;
+  readonly clock: Clock;
+  readonly told: {
+    /** The journal became full, or has room again. */
+    paused(paused: boolean, fields: object): void;
+    warn(fields: object, message: string): void;
+  };
+}
+
+/**
+ * Keeps the journal within its limit (K6): lets go of what was delivered, by age and when space is short, and
+ * says when only what is still needed fills it.
+ */
+export class Bounds {
+  paused = false;
+  readonly #options: BoundsOptions;
+  readonly #pageSize: number;
+  readonly #pages: StatementSync;
+  readonly #free: StatementSync;
+  #toldMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: BoundsOptions) {
+    this.#options = options;
+    const { database, maxBytes } = options;
+    this.#pageSize = one<{ page_size: number }>(database.prepare('PRAGMA page_size'))?.page_size ?? 4096;
+    this.#pages = database.prepare('PRAGMA page_count');
+    this.#free = database.prepare('PRAGMA freelist_count');
+    // The log counts as well, so it may only be a small part of the limit.
+    const logPages = Math.max(16, Math.min(1_000, Math.floor(maxBytes / 64 / this.#pageSize)));
+    database.exec(`PRAGMA wal_autocheckpoint = ${logPages}`);
+    database.exec(`PRAGMA journal_size_limit = ${2 * logPages * this.#pageSize}`);
+  }
+
+  /** Used pages and the write-ahead log, in bytes: SQLite files do not shrink, so free pages do not count. */
+  bytes(): number {
+    const pages = one<{ page_count: number }>(this.#pages)?.page_count ?? 0;
+    const free = one<{ freelist_count: number }>(this.#free)?.freelist_count ?? 0;
+    const log = statSync(this.#options.walFile, { throwIfNoEntry: false })?.size ?? 0;
+    return (pages - free) * this.#pageSize + log;
+  }
+
+  /**
+   * Part of every transaction that writes. A sink still needs the batch in which its cursor stands; the newest
+   * batch stays always. An orphan holds its backlog for the retention, but not when space is short (K8).
+   */
+  letGo(): void {
+    const { batches, maxBytes, retentionMs, clock } = this.#options;
+    const oldestKept = clock.steady() - retentionMs;
+    const { needed, orphans } = this.#holders();
+    const held = orphans.filter((orphan) => {
+      if ((orphan.orphaned ?? 0) >= oldestKept) return true;
+      this.#forget(orphan, 'the retention has passed');
+      return false;
+    });
+    for (let count = 0; count < MOST_AT_ONCE; count++) {
+      const first = batches.first();
+      if (!first || first.id >= needed) return;
+      if (this.bytes() > GIVE_UP_ABOVE * maxBytes) {
+        for (const orphan of held.filter(({ cursor }) => cursor.batch <= first.id)) {
+          this.#forget(orphan, 'its backlog takes the room that others need');
+          held.splice(held.indexOf(orphan), 1);
+        }
+        this.#tellGivingUp();
+      } else if (first.at >= oldestKept || held.some(({ cursor }) => cursor.batch <= first.id)) {
+        return;
+      }
+      batches.delete(first.id);
+    }
+  }
+
+  /** After every transaction that wrote: is there room? Only what a sink still needs can say no. */
+  look(): void {
+    const { database, maxBytes, told } = this.#options;
+    // A log that has grown while the journal was full would keep it full.
+    if (this.paused) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    const bytes = this.bytes();
+    const waiting = this.#waiting();
+    const paused = waiting.length > 0 && bytes >= (this.paused ? RESUME_BELOW : 1) * maxBytes;
+    if (paused === this.paused) return;
+    this.paused = paused;
+    told.paused(paused, { bytes, limitBytes: maxBytes, sinks: waiting });
+  }
+
+  /** The smallest batch that a sink of the config needs, and the sinks that are not in the config. */
+  #holders(): { needed: number; orphans: SinkRow[] } {
+    const { batches, sinks } = this.#options;
+    const rows = [...sinks.all().values()];
+    const registered = rows.filter(({ orphaned }) => orphaned === null);
+    return {
+      needed: Math.min(batches.last, ...registered.map(({ cursor }) => cursor.batch)),
+      orphans: rows.filter(({ orphaned }) => orphaned !== null),
+    };
+  }
+
+  /** The sinks of the config that have not come to the end, the one furthest behind first. */
+  #waiting(): { name: string; pending: number }[] {
+    const { batches, sinks } = this.#options;
+    return [...sinks.all().values()]
+      .filter(({ orphaned }) => orphaned === null)
+      .map(({ name, cursor }) => ({ name, pending: batches.ordinal - batches.ordinalAfter(cursor) }))
+      .filter(({ pending }) => pending > 0)
+      .sort((a, b) => b.pending - a.pending);
+  }
+
+  #forget(orphan: SinkRow, why: string): void {
+    this.#options.sinks.delete(orphan.name);
+    this.#options.told.warn(
+      { sink: orphan.name, cursor: orphan.cursor },
+      `a sink that is not in the config is let go of with its backlog: ${why}`,
+    );
+  }
+
+  #tellGivingUp(): void {
+    const { clock, told, maxBytes } = this.#options;
+    if (clock.steady() - this.#toldMs < HOUR_MS) return;
+    this.#toldMs = clock.steady();
+    told.warn(
+      { limitBytes: maxBytes },
+      'the journal is over 80 % full: delivered records are given up before the retention has passed; ' +
+        'raise state.maxBytes to be able to replay them',
+    );
+  }
+}

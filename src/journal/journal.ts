@@ -1,0 +1,266 @@
+import { readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { JournalError } from '../core/errors.ts';
+import type {
+  Advance,
+  Append,
+  Appended,
+  Cursor,
+  Journal,
+  JournalOpening,
+  JournalStats,
+  Loan,
+  Position,
+  SinkRegistration,
+  SourceKey,
+} from '../core/journal.ts';
+import type { Log } from '../core/log.ts';
+import { orAbort } from '../lib/wait.ts';
+import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
+import { compareCursors } from './cursor.ts';
+import type { JournalMethods, JournalNotice, StoreOptions } from './protocol.ts';
+import { Caller } from './rpc.ts';
+import { journalError } from './trouble.ts';
+
+export interface JournalOptions extends StoreOptions {
+  readonly log: Log;
+}
+
+/** All sinks' cursors go to disk together, at most so often (K2). */
+const ADVANCE_EVERY_MS = 100;
+
+/** The worker runs from the sources (tests) and from what was built of them. */
+const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+const PACKAGE = new URL('../../package.json', import.meta.url);
+
+/**
+ * Opens the journal in `directory`, or makes one when there is none; the directory is then this process's alone.
+ *
+ * @throws {JournalError} somebody else has the directory, or the journal there cannot be trusted
+ */
+export async function openJournal({ log, ...options }: JournalOptions): Promise<Journal> {
+  const worker = new Worker(WORKER, { name: 'journal' });
+  const journal = new WorkerJournal(worker, options.directory, log);
+  try {
+    const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
+    journal.opening = await journal.ask('open', { ...options, version });
+    return journal;
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+/**
+ * The main thread's side: it asks the worker, collects steps of cursors, and keeps decoded records. Any error
+ * that the worker answers with is the end of this journal.
+ */
+class WorkerJournal implements Journal {
+  opening: JournalOpening = { created: false, schema: 0, lastBatch: 0, records: 0 };
+  readonly failed: Promise<never>;
+  readonly #directory: string;
+  readonly #log: Log;
+  readonly #worker: Worker;
+  readonly #caller: Caller<JournalMethods, JournalNotice>;
+  /** Why nothing can be asked any more. */
+  #ended: JournalError | undefined;
+  #lose: (error: JournalError) => void = () => {};
+  #closing: Promise<void> | undefined;
+  #paused = false;
+  /** Fulfilled, and made anew, whenever those who wait should look again. */
+  #change = Promise.withResolvers<void>();
+  readonly #cache = new ChunkCache();
+  /** Chunks on their way, by the cursor that asked. */
+  readonly #reading = new Map<string, Promise<Chunk | undefined>>();
+  /** The newest cursor of each sink, on disk or on its way. */
+  readonly #cursors = new Map<string, Cursor>();
+  /** Steps that wait to be sent, one for each sink. */
+  #steps = new Map<string, Advance>();
+  #timer: NodeJS.Timeout | undefined;
+  /** Settles when all steps sent are on disk. */
+  #stored: Promise<unknown> = Promise.resolve();
+
+  constructor(worker: Worker, directory: string, log: Log) {
+    this.#worker = worker;
+    this.#directory = directory;
+    this.#log = log;
+    this.#caller = new Caller<JournalMethods, JournalNotice>(worker, (notice) => this.#hear(notice));
+    this.failed = new Promise((_, reject) => {
+      this.#lose = reject;
+    });
+    // Whoever waits for it is told; nobody has to.
+    this.failed.catch(() => {});
+    const died = (cause: unknown) => {
+      const error = journalError(directory, cause);
+      this.#caller.end(error);
+      this.#fail(error);
+    };
+    worker.on('error', died);
+    worker.on('exit', (code) => died(new Error(`its thread ended (exit code ${code})`)));
+  }
+
+  checkpoint(key: SourceKey): Promise<string | undefined> {
+    return this.ask('checkpoint', key);
+  }
+
+  async append(page: Append): Promise<Appended> {
+    const appended = await this.ask('append', page);
+    if (appended.new > 0) this.#wake();
+    return appended;
+  }
+
+  async room(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      this.#check();
+      if (!this.#paused) return;
+      await orAbort(this.#change.promise, signal);
+    }
+  }
+
+  async register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>> {
+    await this.flush();
+    const positions = await this.ask('register', sinks);
+    this.#cursors.clear();
+    for (const [name, { cursor }] of positions) this.#cursors.set(name, cursor);
+    this.#cache.capacity = Math.max(1, positions.size);
+    return positions;
+  }
+
+  async take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan> {
+    for (;;) {
+      this.#check();
+      // Taken before reading, so that an append in between is not missed.
+      const change = this.#change.promise;
+      const chunk = this.#cache.find(cursor) ?? (await orAbort(this.#read(cursor), signal));
+      if (chunk) return lend(chunk, cursor, limit);
+      await orAbort(change, signal);
+    }
+  }
+
+  advance(step: Advance): void {
+    this.#check();
+    const { sink, cursor } = step;
+    const reached = this.#cursors.get(sink);
+    if (!reached) throw new Error(`sink ${sink} is not registered with the journal`);
+    if (compareCursors(cursor, reached) <= 0) return;
+    this.#cursors.set(sink, cursor);
+    const refused = [...(this.#steps.get(sink)?.refused ?? []), ...step.refused];
+    this.#steps.set(sink, { ...step, refused });
+    this.#timer ??= setTimeout(() => this.#send(), ADVANCE_EVERY_MS);
+  }
+
+  async flush(): Promise<void> {
+    this.#check();
+    this.#send();
+    await this.#stored;
+  }
+
+  stats(): Promise<JournalStats> {
+    return this.ask('stats', undefined);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Asks the worker. An error in its answer ends the journal. */
+  async ask<K extends keyof JournalMethods>(
+    method: K,
+    argument: Parameters<JournalMethods[K]>[0],
+  ): Promise<Awaited<ReturnType<JournalMethods[K]>>> {
+    this.#check();
+    try {
+      return await this.#caller.call(method, argument);
+    } catch (cause) {
+      // The message is ready for people; the class was lost between the threads.
+      throw this.#fail(new JournalError((cause as Error).message, { cause }));
+    }
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#ended) {
+      this.#send();
+      // The worker answers in order: what was asked before is done before.
+      const closed = this.#caller.call('close', undefined);
+      this.#ended = new JournalError(`the journal in ${this.#directory} is closed`);
+      this.#wake();
+      await closed.catch((error) =>
+        this.#log.warn(
+          { error },
+          'the last progress of the sinks was not stored: it is sent again after the next start',
+        ),
+      );
+    }
+    await this.#worker.terminate();
+  }
+
+  #send(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#steps.size === 0) return;
+    const steps = [...this.#steps.values()];
+    this.#steps = new Map();
+    const sent = this.ask('advance', steps);
+    this.#stored = Promise.all([this.#stored, sent]);
+    // `failed` tells; `flush` does, too.
+    this.#stored.catch(() => {});
+  }
+
+  #read(cursor: Cursor): Promise<Chunk | undefined> {
+    const key = `${cursor.batch}:${cursor.index}`;
+    const found = this.#reading.get(key);
+    if (found) return found;
+    const reading = this.#readChunk(cursor).finally(() => this.#reading.delete(key));
+    this.#reading.set(key, reading);
+    return reading;
+  }
+
+  async #readChunk(cursor: Cursor): Promise<Chunk | undefined> {
+    const raw = await this.ask('read', cursor);
+    if (!raw) return undefined;
+    try {
+      const chunk = decodeChunk(raw);
+      this.#cache.put(chunk);
+      return chunk;
+    } catch (error) {
+      throw this.#fail(journalError(this.#directory, error));
+    }
+  }
+
+  #hear(notice: JournalNotice): void {
+    if ('paused' in notice) {
+      this.#paused = notice.paused;
+      this.#wake();
+    } else {
+      this.#log[notice.level](notice.fields, notice.message);
+    }
+  }
+
+  /** The journal cannot be used any more; only the first reason counts. */
+  #fail(error: JournalError): JournalError {
+    if (this.#ended) return this.#ended;
+    this.#end(error);
+    this.#lose(error);
+    // Gives the directory free, so that it can be opened again.
+    void this.#worker.terminate();
+    return error;
+  }
+
+  #end(error: JournalError): void {
+    this.#ended ??= error;
+    clearTimeout(this.#timer);
+    this.#caller.end(this.#ended);
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+
+  /** @throws {JournalError} */
+  #check(): void {
+    if (this.#ended) throw this.#ended;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The schema of the journal, one entry for each version. An entry is never edited: another version is a further
+ * entry. Rows of `batch` are not rewritten by a migration; they carry a format number (K3).
+ */
+export const migrations: readonly string[] = [
+  `
+  -- writer: the version of the program that made this schema
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- A source runs once per tenant (R1); the checkpoint is its own JSON text.
+  CREATE TABLE source (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    checkpoint TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    UNIQUE (source, tenant)
+  ) STRICT;
+
+  -- AUTOINCREMENT: an id never returns, also when the table has been empty (K3).
+  -- ordinal: records in all batches without target that came before this one, ever: counts by subtraction.
+  -- target: the only sink that is given this batch; NULL: every sink.
+  -- bytes: of the text before compression. at: milliseconds since 1970.
+  CREATE TABLE batch (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    format INTEGER NOT NULL,
+    target TEXT,
+    ordinal INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    data BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX batch_at ON batch (at);
+
+  -- Time first: inserts are near-appends, and pruning is one range (K4).
+  -- fingerprints: of the bodies that came under the revision, with blanks between. batch, position: the last
+  -- one that was put in the journal; NULL when none was.
+  CREATE TABLE seen (
+    source INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    fingerprints TEXT NOT NULL,
+    batch INTEGER,
+    position INTEGER,
+    PRIMARY KEY (source, revision, id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The newest revision of each id (K7).
+  CREATE TABLE alert_state (
+    source INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    PRIMARY KEY (source, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX alert_state_revision ON alert_state (source, revision);
+
+  -- One cursor for each sink (K5). orphaned: since when the sink is not in the config, milliseconds since 1970.
+  CREATE TABLE sink (
+    name TEXT PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    shape TEXT NOT NULL,
+    orphaned INTEGER,
+    hash TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- record: as in a batch, in the format named.
+  CREATE TABLE dead_letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    hash TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX dead_letter_of ON dead_letter (kind, name);
+  `,
+];

@@ -1,0 +1,267 @@
+import { randomInt } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { JournalError } from '../core/errors.ts';
+import type {
+  Advance,
+  Append,
+  Appended,
+  Cursor,
+  JournalOpening,
+  JournalStats,
+  Position,
+  SinkRegistration,
+  SinkStats,
+  SourceKey,
+} from '../core/journal.ts';
+import type { SourceRecord } from '../core/record.ts';
+import { msOfTicks } from '../core/ticks.ts';
+import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
+import { Bounds } from './bounds.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { compareCursors } from './cursor.ts';
+import { lockDirectory, openDatabase, pathsIn, prepareDirectory } from './database.ts';
+import { judge, type Verdict } from './outcome.ts';
+import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
+import { BatchTable } from './tables/batches.ts';
+import { DeadLetterTable } from './tables/dead-letters.ts';
+import { MemoryTable } from './tables/memory.ts';
+import { type SinkRow, SinkTable } from './tables/sinks.ts';
+import { SourceTable } from './tables/sources.ts';
+import { broken } from './trouble.ts';
+
+/**
+ * The journal on disk, as the worker thread sees it: everything is synchronous. The methods marked *write* run
+ * inside {@link Store.commit}, several in one transaction. After any error the store is done for: what a failed
+ * commit left on disk is not known until it has been opened again (K1).
+ */
+export class Store {
+  readonly opening: JournalOpening;
+  readonly #directory: string;
+  readonly #lock: DatabaseSync;
+  readonly #database: DatabaseSync;
+  readonly #batches: BatchTable;
+  readonly #sinks: SinkTable;
+  readonly #sources: SourceTable;
+  readonly #memory: MemoryTable;
+  readonly #deadLetters: DeadLetterTable;
+  readonly #bounds: Bounds;
+  readonly #maxBytes: number;
+  readonly #clock: Clock;
+
+  /** @throws {JournalError} somebody else has the directory, or the journal cannot be trusted */
+  constructor(
+    options: StoreOptions & { version: string },
+    notify: (notice: JournalNotice) => void,
+    clock: Clock = systemClock(),
+  ) {
+    const { directory, maxBytes, retentionMs } = options;
+    const warn = (fields: object, message: string) => notify({ level: 'warn', fields, message });
+    this.#directory = directory;
+    this.#maxBytes = maxBytes;
+    this.#clock = clock;
+    prepareDirectory(directory, (message) => warn({ directory }, message));
+    this.#lock = lockDirectory(directory);
+    const { database, created, schema } = openDatabase(directory, options.version);
+    this.#database = database;
+    const distrust = (what: string): never => {
+      throw broken(directory, what);
+    };
+    this.#batches = new BatchTable(database, distrust);
+    this.#sinks = new SinkTable(database, distrust);
+    this.#sources = new SourceTable(database, distrust);
+    this.#memory = new MemoryTable(database);
+    this.#deadLetters = new DeadLetterTable(database);
+    this.#checkPlaces(distrust);
+    this.#bounds = new Bounds({
+      database,
+      batches: this.#batches,
+      sinks: this.#sinks,
+      walFile: pathsIn(directory).wal,
+      maxBytes,
+      retentionMs,
+      clock,
+      told: {
+        warn,
+        paused(paused, fields) {
+          notify({ paused });
+          if (paused) warn(fields, 'the journal is full of what sinks still need: all sources pause');
+          else notify({ level: 'info', fields, message: 'the journal has room again: the sources go on' });
+        },
+      },
+    });
+    this.#bounds.look();
+    this.opening = { created, schema, lastBatch: this.#batches.last, records: this.#records() };
+  }
+
+  /** Every cursor stands in this journal, every checkpoint is whole (K5). */
+  #checkPlaces(distrust: (what: string) => never): void {
+    for (const { name, cursor } of this.#sinks.all().values()) {
+      if (this.#batches.has(cursor)) continue;
+      const place = `batch ${cursor.batch}, record ${cursor.index}`;
+      distrust(`sink ${name} stands at ${place}, which is not in the journal`);
+    }
+    for (const key of this.#sources.keys()) this.#sources.checkpoint(key);
+  }
+
+  /** Does what `writes` do in one transaction. Their results hold once this has returned. */
+  commit(writes: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    writes();
+    this.#bounds.letGo();
+    this.#database.exec('COMMIT');
+    this.#bounds.look();
+  }
+
+  checkpoint(key: SourceKey): string | undefined {
+    return this.#sources.checkpoint(key);
+  }
+
+  /** Write. */
+  append(page: Append): Appended {
+    const source = this.#sources.put(page, page.checkpoint);
+    // At least as many rows go as come.
+    this.#memory.prune(source, page.floor, Math.max(1_000, 2 * page.records.length));
+    const counts = { new: 0, duplicate: 0, filtered: 0 };
+    const cutter = new Cutter();
+    const next = this.#batches.last + 1;
+    for (const record of byRevision(page.records)) {
+      const known = this.#memory.recall(source, record);
+      const verdict = judge(record, known, page);
+      counts[typeof verdict === 'string' ? verdict : 'new']++;
+      if (verdict === 'duplicate') continue;
+      let place: Cursor | undefined;
+      if (verdict !== 'filtered') {
+        const { row, index } = cutter.add(encode(page, record, verdict));
+        place = { batch: next + row, index };
+      }
+      this.#memory.remember(source, record, known, place);
+    }
+    const now = this.#clock.wall();
+    for (const row of cutter.rows) this.#batches.append(row, now);
+    return counts;
+  }
+
+  /** Write. */
+  register(registrations: readonly SinkRegistration[]): ReadonlyMap<string, Position> {
+    const found = this.#sinks.all();
+    const positions = new Map<string, Position>();
+    for (const registration of registrations) {
+      const row = this.#enter(found.get(registration.name), registration);
+      this.#sinks.put(row);
+      positions.set(row.name, { cursor: row.cursor, stream: row.stream, sequence: row.sequence });
+    }
+    for (const row of found.values()) {
+      if (!positions.has(row.name))
+        this.#sinks.put({ ...row, orphaned: row.orphaned ?? Math.floor(this.#clock.steady()) });
+    }
+    return positions;
+  }
+
+  /** A sink goes on from its cursor; what makes its events has changed: in a new stream (S6). */
+  #enter(found: SinkRow | undefined, { name, startFrom, shape }: SinkRegistration): SinkRow {
+    if (found?.shape === shape) return { ...found, orphaned: null };
+    const stream = { stream: randomInt(1, 2 ** 31), sequence: 0, shape, orphaned: null };
+    if (found) return { ...found, ...stream };
+    const first = this.#batches.first();
+    const beginning = first ? { batch: first.id, index: -1 } : this.#batches.end();
+    return { name, cursor: startFrom === 'now' ? this.#batches.end() : beginning, ...stream };
+  }
+
+  /** Write. A cursor never moves back: a step that does not go on is passed over. */
+  advance(steps: readonly Advance[]): void {
+    const rows = this.#sinks.all();
+    const now = this.#clock.wall();
+    for (const { sink, cursor, sequence, refused } of steps) {
+      const row = rows.get(sink);
+      const place = `batch ${cursor.batch}, record ${cursor.index}`;
+      if (!row) throw new JournalError(`sink ${sink} has no cursor in the journal in ${this.#directory}`);
+      if (!this.#batches.has(cursor))
+        throw new JournalError(`sink ${sink} cannot advance to ${place}: there is no such record`);
+      if (compareCursors(cursor, row.cursor) <= 0) continue;
+      this.#sinks.put({ ...row, cursor, sequence });
+      for (const refusal of refused) this.#deadLetters.append('sink', sink, refusal, now);
+    }
+  }
+
+  read(cursor: Cursor): RawChunk | undefined {
+    const batches: { id: number; format: number; text: string }[] = [];
+    let before = cursor;
+    let records = 0;
+    let bytes = 0;
+    for (let id = Math.max(1, cursor.batch); id <= this.#batches.last; id++) {
+      const size = this.#batches.head(id);
+      const fits = size && records + size.records <= MAX_RECORDS && bytes + size.bytes <= MAX_CHARACTERS;
+      if (batches.length > 0 && !fits) break;
+      const { head, text } = this.#batches.read(id);
+      // Meant for one sink only.
+      if (head.target !== null) continue;
+      if (id === cursor.batch) {
+        if (cursor.index >= head.records - 1) continue;
+        before = { batch: id, index: -1 };
+      }
+      batches.push({ id, format: head.format, text: text() });
+      records += head.records;
+      bytes += head.bytes;
+    }
+    return batches.length > 0 ? { before, batches } : undefined;
+  }
+
+  stats(): JournalStats {
+    const sinks = [...this.#sinks.all().values()]
+      .filter(({ orphaned }) => orphaned === null)
+      .map((row) => this.#sinkStats(row));
+    return {
+      pending: Math.max(0, ...sinks.map(({ pending }) => pending)),
+      records: this.#records(),
+      bytes: this.#bounds.bytes(),
+      limitBytes: this.#maxBytes,
+      paused: this.#bounds.paused,
+      sinks,
+      deadLetters: this.#deadLetters.counts(),
+    };
+  }
+
+  #sinkStats({ name, cursor }: SinkRow): SinkStats {
+    const pending = this.#batches.ordinal - this.#batches.ordinalAfter(cursor);
+    if (pending === 0) return { name, pending, oldestPendingMs: undefined };
+    const head = this.#batches.head(cursor.batch);
+    const oldest = head && cursor.index < head.records - 1 ? head : this.#batches.head(cursor.batch + 1);
+    return { name, pending, oldestPendingMs: oldest?.at };
+  }
+
+  #records(): number {
+    return this.#batches.ordinal - (this.#batches.first()?.ordinal ?? 0);
+  }
+
+  close(): void {
+    this.#database.close();
+    this.#lock.close();
+  }
+}
+
+/** Oldest revision first, so that the order of an id is kept within an answer, too; else as they came. */
+function byRevision(records: readonly SourceRecord[]): SourceRecord[] {
+  return records.toSorted((a, b) => (a.revision < b.revision ? -1 : a.revision > b.revision ? 1 : 0));
+}
+
+function encode(
+  { source, tenant }: SourceKey,
+  record: SourceRecord,
+  { outcome, unrevised }: Exclude<Verdict, string>,
+): string {
+  const { kind, id, revision, timeMs, severity, created, json } = record;
+  const createdMs = msOfTicks(created);
+  return encodeRecord({
+    kind,
+    source,
+    tenant,
+    id,
+    revision,
+    unrevised,
+    outcome,
+    timeMs,
+    severity,
+    createdMs,
+    json,
+  });
+}

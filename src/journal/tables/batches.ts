@@ -1,0 +1,121 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Cursor } from '../../core/journal.ts';
+import { compress, decompress, FORMAT, rowHash } from '../batch.ts';
+import { START } from '../cursor.ts';
+import { type Broken, one } from './row.ts';
+
+/** What can be known of a batch without its records. */
+export interface BatchHead {
+  readonly id: number;
+  readonly format: number;
+  readonly target: string | null;
+  readonly ordinal: number;
+  readonly records: number;
+  readonly bytes: number;
+  readonly at: number;
+}
+
+/** The records, in rows of many (K3). */
+export class BatchTable {
+  /** The newest id ever given; 0: none yet. The newest batch is never let go, so it is always there. */
+  last: number;
+  /** Number of records without target ever put in. */
+  ordinal: number;
+  readonly #broken: Broken;
+  readonly #row: StatementSync;
+  readonly #head: StatementSync;
+  readonly #first: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #delete: StatementSync;
+
+  constructor(database: DatabaseSync, broken: Broken) {
+    this.#broken = broken;
+    const head = 'SELECT id, format, target, ordinal, records, bytes, at FROM batch';
+    this.#row = database.prepare('SELECT * FROM batch WHERE id = ?');
+    this.#head = database.prepare(`${head} WHERE id = ?`);
+    this.#first = database.prepare(`${head} ORDER BY id LIMIT 1`);
+    this.#insert = database.prepare('INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#delete = database.prepare('DELETE FROM batch WHERE id = ?');
+    const sequence = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'batch'");
+    this.last = one<{ seq: number }>(sequence)?.seq ?? 0;
+    this.ordinal = this.#check(database);
+  }
+
+  /** No hole from the first batch to the last one ever given, and the last one is whole. Returns its end. */
+  #check(database: DatabaseSync): number {
+    const first = this.first()?.id ?? 1;
+    const { count } = one<{ count: number }>(database.prepare('SELECT count(*) AS count FROM batch')) ?? {
+      count: 0,
+    };
+    if (count !== this.last - first + 1) {
+      this.#broken(`of the batches ${first} to ${this.last} only ${count} are there`);
+    }
+    if (this.last === 0) return 0;
+    const { head } = this.read(this.last);
+    return head.ordinal + (head.target === null ? head.records : 0);
+  }
+
+  /** A batch, checked; its text is made when asked for. */
+  read(id: number): { head: BatchHead; text: () => string } {
+    const row = one<BatchHead & { hash: string; data: Uint8Array }>(this.#row, id);
+    if (!row) return this.#broken(`batch ${id} is missing`);
+    const { hash, data, ...head } = row;
+    if (hash !== batchHash(head, data)) this.#broken(`batch ${id} is not as it was written`);
+    return { head, text: () => decompress(data) };
+  }
+
+  head(id: number): BatchHead | undefined {
+    return one(this.#head, id);
+  }
+
+  first(): BatchHead | undefined {
+    return one(this.#first);
+  }
+
+  /** Records for every sink that came up to and with `cursor`, ever. */
+  ordinalAfter(cursor: Cursor): number {
+    const head = this.head(cursor.batch);
+    if (!head) return 0;
+    return head.ordinal + (head.target === null ? cursor.index + 1 : 0);
+  }
+
+  /** The cursor that says "all is done". */
+  end(): Cursor {
+    const head = this.head(this.last);
+    return head ? { batch: head.id, index: head.records - 1 } : START;
+  }
+
+  /** Is it a place in this journal, with nothing missing after it? */
+  has({ batch, index }: Cursor): boolean {
+    const head = this.head(batch);
+    if (head) return index >= -1 && index < head.records;
+    return batch === START.batch && index === START.index && (this.first()?.id ?? 1) === 1;
+  }
+
+  /** Puts records (see `encodeRecord`) in a batch of their own. */
+  append(records: readonly string[], at: number): void {
+    const text = records.join('');
+    const head: BatchHead = {
+      id: this.last + 1,
+      format: FORMAT,
+      target: null,
+      ordinal: this.ordinal,
+      records: records.length,
+      bytes: Buffer.byteLength(text),
+      at,
+    };
+    const data = compress(text);
+    const { id, format, target, ordinal, bytes } = head;
+    this.#insert.run(id, format, target, ordinal, records.length, bytes, at, batchHash(head, data), data);
+    this.last = id;
+    this.ordinal += records.length;
+  }
+
+  delete(id: number): void {
+    this.#delete.run(id);
+  }
+}
+
+function batchHash({ id, format, target, ordinal, records, bytes, at }: BatchHead, data: Uint8Array): string {
+  return rowHash([id, format, target, ordinal, records, bytes, at], data);
+}

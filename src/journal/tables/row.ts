@@ -1,0 +1,9 @@
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+
+/** The first row of a query; the tables are STRICT, so a column has the type it was declared with. */
+export function one<Row>(statement: StatementSync, ...values: SQLInputValue[]): Row | undefined {
+  return statement.get(...values) as Row | undefined;
+}
+
+/** Says that a row is not what was written, and throws. */
+export type Broken = (what: string) => never;

@@ -1,0 +1,52 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { SourceKey } from '../../core/journal.ts';
+import { rowHash } from '../batch.ts';
+import { type Broken, one } from './row.ts';
+
+interface SourceRow {
+  readonly id: number;
+  readonly source: string;
+  readonly tenant: string;
+  readonly checkpoint: string;
+  readonly hash: string;
+}
+
+/** The checkpoints, and a number for each source and tenant that stands for them in the larger tables. */
+export class SourceTable {
+  readonly #broken: Broken;
+  readonly #all: StatementSync;
+  readonly #of: StatementSync;
+  readonly #next: StatementSync;
+  readonly #put: StatementSync;
+
+  constructor(database: DatabaseSync, broken: Broken) {
+    this.#broken = broken;
+    this.#all = database.prepare('SELECT source, tenant FROM source');
+    this.#of = database.prepare('SELECT * FROM source WHERE source = ? AND tenant = ?');
+    this.#next = database.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM source');
+    this.#put = database.prepare('INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)');
+  }
+
+  keys(): SourceKey[] {
+    return this.#all.all() as unknown as SourceKey[];
+  }
+
+  checkpoint(key: SourceKey): string | undefined {
+    return this.#get(key)?.checkpoint;
+  }
+
+  /** Stores the checkpoint; returns the number of the source. */
+  put({ source, tenant }: SourceKey, checkpoint: string): number {
+    const id = this.#get({ source, tenant })?.id ?? one<{ id: number }>(this.#next)?.id ?? 1;
+    this.#put.run(id, source, tenant, checkpoint, rowHash([id, source, tenant, checkpoint]));
+    return id;
+  }
+
+  #get({ source, tenant }: SourceKey): SourceRow | undefined {
+    const row = one<SourceRow>(this.#of, source, tenant);
+    if (row && row.hash !== rowHash([row.id, row.source, row.tenant, row.checkpoint])) {
+      this.#broken(`the checkpoint of source ${source} (tenant ${tenant}) is not as it was written`);
+    }
+    return row;
+  }
+}

@@ -1,0 +1,30 @@
+import { isAbort } from './wait.ts';
+
+/**
+ * Runs tasks side by side until `stop`. The first to fail stops the rest; returns when all have ended. Ending
+ * because of an abort counts as ending well.
+ *
+ * @throws the first failure; an AggregateError when there were several
+ */
+export async function runTogether(
+  tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
+  stop: AbortSignal,
+): Promise<void> {
+  const sibling = new AbortController();
+  const signal = AbortSignal.any([stop, sibling.signal]);
+  const ended = await Promise.allSettled(
+    tasks.map(async (task) => {
+      try {
+        await task(signal);
+      } catch (error) {
+        sibling.abort();
+        throw error;
+      }
+    }),
+  );
+  const failures = ended.flatMap((end) =>
+    end.status === 'rejected' && !isAbort(end.reason) ? [end.reason as unknown] : [],
+  );
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, 'several parts failed');
+}

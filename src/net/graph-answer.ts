@@ -1,0 +1,147 @@
+import { UnavailableError } from '../core/errors.ts';
+import { parseJson } from '../lib/json.ts';
+import { foreignText } from './foreign.ts';
+import { type HttpAnswer, httpDateMs, retryAfterMs } from './http.ts';
+
+/** One page of a list that was read whole. */
+export interface GraphPage {
+  /** Parsed by `lib/json.ts`; what Graph put in `value`, unchecked. */
+  readonly rows: readonly unknown[];
+  /** Where the list goes on; without it this was the last page, however short or long. */
+  readonly next: string | undefined;
+  /** The server's `Date`, milliseconds since 1970; `undefined` when it sent none that can be read. */
+  readonly dateMs: number | undefined;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/**
+ * The page of an answer with status 200.
+ *
+ * @throws {UnavailableError} `answer`: it is not a whole page of a list (R6)
+ */
+export function pageOf(answer: HttpAnswer, secrets: readonly string[]): GraphPage {
+  const body = parseBody(answer);
+  if (!body) throw incomplete('is not a JSON object; a proxy or a captive portal may have answered');
+  // OData may find out about an error after the 200 has been sent.
+  if (body.error) throw incomplete(`holds an error: ${describeError(answer, secrets)}`);
+  const { value, '@odata.nextLink': next } = body;
+  if (!Array.isArray(value)) throw incomplete('has no list `value`');
+  if (next !== undefined && next !== null && (typeof next !== 'string' || next === '')) {
+    throw incomplete('has a next link that is no text');
+  }
+  return { rows: value, next: next ?? undefined, dateMs: httpDateMs(answer.header('date')) };
+}
+
+function incomplete(why: string): UnavailableError {
+  return new UnavailableError(`Graph’s answer (HTTP 200) ${why}`, { reason: 'answer' });
+}
+
+/** What a refusal needs to know to say what to do. */
+export interface Refused {
+  /** The application role that is enough. */
+  readonly role: string;
+  readonly token: string;
+  readonly clientId: string;
+  /** Now, milliseconds since 1970, for a server that does not tell its own time. */
+  readonly nowMs: number;
+}
+
+/** An answer with any other status than 200, as the error it is. */
+export function refusalOf(answer: HttpAnswer, refused: Refused): UnavailableError {
+  const { status } = answer;
+  const said = `HTTP ${status}${withColon(describeError(answer, [refused.token]))}`;
+  if (status === 401) {
+    const message = `Graph does not accept the token: ${said}; check that tenantId and cloud are right`;
+    return new UnavailableError(message, { reason: 'auth' });
+  }
+  if (status === 403)
+    return new UnavailableError(explainForbidden(answer, said, refused), { reason: 'auth' });
+  if (status === 429 || status === 408 || status >= 500) {
+    return new UnavailableError(`Graph answers ${said}`, {
+      reason: status === 429 ? 'throttled' : 'server',
+      retryAfterMs: retryAfterMs(
+        answer.header('retry-after'),
+        httpDateMs(answer.header('date')) ?? refused.nowMs,
+      ),
+    });
+  }
+  if (status >= 400) return new UnavailableError(`Graph refuses the request: ${said}`, { reason: 'request' });
+  const warning = foreignText(answer.header('warning'), [refused.token]);
+  const message = `Graph’s answer is not complete: ${said}${withColon(warning)}`;
+  return new UnavailableError(message, { reason: 'answer' });
+}
+
+/** "API required roles: A,B, application roles: ." as alerts_v2 says it, also inside of a JSON text. */
+const REQUIRED_ROLES = /required roles:\s*([\w.,\s]*?),?\s*application roles:/i;
+
+function explainForbidden(answer: HttpAnswer, said: string, { role, token, clientId }: Refused): string {
+  const required = REQUIRED_ROLES.exec(errorOf(answer).message)?.[1] || role;
+  const present = rolesOf(token);
+  const has = present ? `its token has ${present.join(', ') || 'none'}` : 'its token does not show its roles';
+  const advice = present?.includes(role)
+    ? 'the role is there, so look whether Microsoft Defender is licensed and set up in this tenant'
+    : `add the application permission ${role} (Entra ID, App registrations, API permissions, Microsoft Graph) ` +
+      'and grant admin consent; no restart is needed';
+  return `Graph forbids it to app ${clientId}: one of the roles ${required} is required, ${has}; ${advice}. ${said}`;
+}
+
+/** The claim `roles` of a token; `undefined` when the token cannot be read (it is opaque to us by contract). */
+export function rolesOf(token: string): readonly string[] | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+    if (typeof claims !== 'object' || claims === null) return undefined;
+    const { roles = [] } = claims as { roles?: unknown };
+    return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The claims that a 401 asks a new token to have (continuous access evaluation), as JSON text.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/claims-challenge
+ */
+export function claimsOf(answer: HttpAnswer): string | undefined {
+  const encoded = /\bclaims="([\w+/=-]+)"/.exec(answer.header('www-authenticate') ?? '')?.[1];
+  if (!encoded) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  try {
+    JSON.parse(text);
+    return text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `Code: message (request-id …)`, as far as the answer has them. */
+function describeError(answer: HttpAnswer, secrets: readonly string[]): string {
+  const { code, message, requestId } = errorOf(answer);
+  const said = [code, message].filter(Boolean).join(': ');
+  return foreignText(requestId ? `${said} (request-id ${requestId})` : said, secrets);
+}
+
+function errorOf(answer: HttpAnswer): { code: string; message: string; requestId: string } {
+  const error = objectOf(parseBody(answer)?.error);
+  const inner = objectOf(error.innerError);
+  return {
+    code: textOf(error.code),
+    message: textOf(error.message),
+    requestId: textOf(inner['request-id']) || (answer.header('request-id') ?? ''),
+  };
+}
+
+function parseBody(answer: HttpAnswer): Body | undefined {
+  try {
+    const body = parseJson(answer.text);
+    return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Body) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const objectOf = (value: unknown): Body =>
+  typeof value === 'object' && value !== null ? (value as Body) : {};
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+const withColon = (text: string): string => (text ? `: ${text}` : '');

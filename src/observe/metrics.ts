@@ -1,0 +1,170 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { unavailableReasons } from '../core/errors.ts';
+import type { JournalStats } from '../core/journal.ts';
+import { msOfTicks } from '../core/ticks.ts';
+
+/** Kinds of failure: what a part says of itself, and `bug` for what nobody foresaw. */
+const reasons = [...unavailableReasons, 'bug'] as const;
+
+/** From an event at Microsoft to its arrival at the SIEM: seconds to a day. */
+const DELIVERY_BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400];
+const SEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/**
+ * All metrics of the relay. Labels are configured names and closed sets, never ids, hosts or messages; every
+ * series starts at 0, because `rate()` cannot see the step from "absent" to 1.
+ */
+export function openMetrics(version: string) {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  // promtool refuses these: they end in `_total` and are gauges.
+  for (const kind of ['handles', 'requests', 'resources'])
+    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+    new Counter<L>({ name: `defender_relay_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+    new Gauge<L>({ name: `defender_relay_${name}`, help, labelNames, registers });
+  const histogram = <L extends string>(name: string, help: string, buckets: number[], ...labelNames: L[]) =>
+    new Histogram<L>({ name: `defender_relay_${name}`, help, buckets, labelNames, registers });
+
+  /** Brings gauges up to date that are read rather than told; run before each answer. */
+  const refreshers: (() => void | Promise<void>)[] = [];
+
+  const info = gauge('build_info', 'Always 1; the label tells the version.', 'version');
+  info.set({ version }, 1);
+
+  const source = {
+    records: counter(
+      'source_records_total',
+      'Records read, by what became of them.',
+      'source',
+      'tenant',
+      'result',
+    ),
+    polls: counter('source_polls_total', 'Readings, by how they ended.', 'source', 'tenant', 'result'),
+    watermark: gauge(
+      'source_watermark_seconds',
+      'Time up to which the source has been read (Unix time).',
+      'source',
+      'tenant',
+    ),
+    lag: gauge('source_lag_seconds', 'Time since the source was last read to its end.', 'source', 'tenant'),
+  };
+  const graph = {
+    requests: counter(
+      'graph_requests_total',
+      'Requests to Graph, by HTTP status or kind of failure.',
+      'tenant',
+      'status',
+    ),
+    throttled: counter('graph_throttled_seconds_total', 'Time that Graph asked us to wait.', 'tenant'),
+  };
+  const journal = {
+    records: gauge('journal_records', 'Records in the journal, delivered ones included.'),
+    bytes: gauge('journal_bytes', 'Size of the journal: used pages and write-ahead log.'),
+    limit: gauge('journal_limit_bytes', 'Size at which the sources pause.'),
+    paused: gauge('journal_paused', '1 while the sources pause because the journal is full.'),
+    deadLetters: gauge('dead_letters', 'Records set aside.', 'kind', 'name'),
+  };
+  const sink = {
+    records: counter('sink_records_total', 'Records, by what became of them.', 'sink', 'result'),
+    pending: gauge('sink_pending_records', 'Records that the sink has still to be given.', 'sink'),
+    oldest: gauge('sink_oldest_pending_seconds', 'Age of the oldest of them in the journal.', 'sink'),
+    unconfirmed: gauge('sink_unconfirmed_records', 'Records written and not yet confirmed.', 'sink'),
+    connected: gauge('sink_connected', '1 while the sink is open.', 'sink'),
+    failures: counter('sink_failures_total', 'Failures, by kind.', 'sink', 'reason'),
+    send: histogram('sink_send_seconds', 'Duration of one send.', SEND_BUCKETS, 'sink'),
+    delivery: histogram(
+      'delivery_seconds',
+      'From the creation of an alert to its delivery.',
+      DELIVERY_BUCKETS,
+      'sink',
+    ),
+  };
+
+  return {
+    contentType: registry.contentType,
+
+    /** All metrics in Prometheus' text format, as they are now. */
+    async text(): Promise<string> {
+      await Promise.all(refreshers.map((refresh) => refresh()));
+      return registry.metrics();
+    },
+
+    /** What happens to one source. */
+    source(name: string, tenant: string, now: () => number) {
+      const labels = { source: name, tenant };
+      for (const result of ['new', 'duplicate', 'filtered']) source.records.inc({ ...labels, result }, 0);
+      for (const result of ['read', ...reasons]) source.polls.inc({ ...labels, result }, 0);
+      let lastRead = now();
+      refreshers.push(() => source.lag.set(labels, (now() - lastRead) / 1000));
+      return {
+        kept(watermark: bigint, counts: { new: number; duplicate: number; filtered: number }) {
+          for (const result of ['new', 'duplicate', 'filtered'] as const) {
+            source.records.inc({ ...labels, result }, counts[result]);
+          }
+          source.watermark.set(labels, msOfTicks(watermark) / 1000);
+        },
+        read() {
+          lastRead = now();
+          source.polls.inc({ ...labels, result: 'read' });
+        },
+        failed: (reason: string) => source.polls.inc({ ...labels, result: reason }),
+      };
+    },
+
+    /** What happens between the relay and Graph of one tenant. */
+    graph(tenant: string) {
+      graph.throttled.inc({ tenant }, 0);
+      return {
+        requested: (status: string) => graph.requests.inc({ tenant, status }),
+        throttled: (seconds: number) => graph.throttled.inc({ tenant }, seconds),
+      };
+    },
+
+    /** What happens to one sink. */
+    sink(name: string, now: () => number) {
+      const labels = { sink: name };
+      for (const result of ['delivered', 'filtered', 'refused']) sink.records.inc({ ...labels, result }, 0);
+      for (const reason of reasons) sink.failures.inc({ ...labels, reason }, 0);
+      sink.connected.set(labels, 0);
+      sink.unconfirmed.set(labels, 0);
+      return {
+        connected: (connected: boolean) => sink.connected.set(labels, connected ? 1 : 0),
+        sent: (ms: number) => sink.send.observe(labels, ms / 1000),
+        unconfirmed: (records: number) => sink.unconfirmed.set(labels, records),
+        failed: (reason: string) => sink.failures.inc({ ...labels, reason }),
+        refused: (records: number) => sink.records.inc({ ...labels, result: 'refused' }, records),
+        delivered(createdMs: readonly number[]) {
+          sink.records.inc({ ...labels, result: 'delivered' }, createdMs.length);
+          for (const created of createdMs) sink.delivery.observe(labels, Math.max(0, now() - created) / 1000);
+        },
+      };
+    },
+
+    /** The journal is asked when somebody asks for the metrics. */
+    journal(stats: () => Promise<JournalStats>, now: () => number) {
+      refreshers.push(async () => {
+        const found = await stats().catch(() => undefined);
+        if (!found) return;
+        journal.records.set(found.records);
+        journal.bytes.set(found.bytes);
+        journal.limit.set(found.limitBytes);
+        journal.paused.set(found.paused ? 1 : 0);
+        journal.deadLetters.reset();
+        for (const { kind, name, count } of found.deadLetters) journal.deadLetters.set({ kind, name }, count);
+        for (const { name, pending, oldestPendingMs } of found.sinks) {
+          sink.pending.set({ sink: name }, pending);
+          sink.oldest.set(
+            { sink: name },
+            oldestPendingMs === undefined ? 0 : (now() - oldestPendingMs) / 1000,
+          );
+        }
+      });
+    },
+  };
+}
+
+export type Metrics = ReturnType<typeof openMetrics>;

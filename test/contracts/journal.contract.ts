@@ -1,0 +1,288 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { JournalError } from '../../src/core/errors.ts';
+import type { Append, Cursor, Journal } from '../../src/core/journal.ts';
+import type { SourceRecord } from '../../src/core/record.ts';
+import { aRecord, aSourceRecord } from '../support/records.ts';
+
+export interface JournalHarness {
+  readonly journal: Journal;
+  /** Closes the journal if that has not been done, and opens it again from what was kept. */
+  reopen(): Promise<Journal>;
+  /** Closes and removes everything. */
+  end(): Promise<void>;
+}
+
+/** What every journal promises, as code. `start` makes an empty one. */
+export function describeJournalContract(name: string, start: () => Promise<JournalHarness>): void {
+  const key = { source: 'alerts', tenant: 'contoso' };
+  const begin: Cursor = { batch: 0, index: -1 };
+  const never = new AbortController().signal;
+  const siem = { name: 'siem', startFrom: 'now', shape: 'cef' } as const;
+
+  const page = (records: readonly SourceRecord[], overrides: Partial<Append> = {}): Append => ({
+    ...key,
+    records,
+    checkpoint: 'somewhere',
+    floor: 0n,
+    updates: 'all',
+    ...overrides,
+  });
+  const record = (id: string, revision: bigint, overrides: Partial<SourceRecord> = {}) =>
+    aSourceRecord({ id }, { revision, created: 10n, ...overrides });
+
+  describe(`${name} journal contract`, () => {
+    let harness: JournalHarness;
+    let journal: Journal;
+    beforeEach(async () => {
+      harness = await start();
+      journal = harness.journal;
+    });
+    afterEach(() => harness.end());
+
+    /** What was put in the journal, as (id, outcome, unrevised). */
+    const told = async (from: Cursor = begin) => {
+      const { records } = await journal.take(from, 1_000, never);
+      return records.map(({ id, outcome, unrevised }) => [id, outcome, unrevised]);
+    };
+
+    it('opening says that there was none, then that there was one', async () => {
+      expect(journal.opening).toMatchObject({ created: true, lastBatch: 0, records: 0 });
+      await journal.append(page([record('a', 1n), record('b', 2n)]));
+      journal = await harness.reopen();
+      expect(journal.opening).toMatchObject({ created: false, records: 2 });
+      expect(journal.opening.lastBatch).toBeGreaterThan(0);
+    });
+
+    it('append() keeps a record whole', async () => {
+      const body = { id: 'a', title: 'é\u2028"\\', long: 18446744073709551615n, deep: [{ n: 1.5 }, null] };
+      await journal.append(page([aSourceRecord(body, { severity: 'low', timeMs: 5 })]));
+      const { records } = await journal.take(begin, 10, never);
+      const whole = aRecord(body, { severity: 'low', timeMs: 5 });
+      expect(records).toEqual([whole]);
+    });
+
+    it('append() keeps records and checkpoint together, per source and tenant', async () => {
+      expect(await journal.checkpoint(key)).toBeUndefined();
+      await journal.append(page([record('a', 1n)], { checkpoint: 'one' }));
+      await journal.append(page([], { checkpoint: 'two' }));
+      await journal.append(page([], { tenant: 'fabrikam', checkpoint: 'other' }));
+      expect(await journal.checkpoint(key)).toBe('two');
+      journal = await harness.reopen();
+      expect(await journal.checkpoint(key)).toBe('two');
+      expect(await journal.checkpoint({ ...key, tenant: 'fabrikam' })).toBe('other');
+      expect(await journal.checkpoint({ ...key, source: 'incidents' })).toBeUndefined();
+    });
+
+    it('append() drops what is known, also after it was opened again', async () => {
+      const records = [record('a', 1n), record('b', 2n)];
+      expect(await journal.append(page(records))).toEqual({ new: 2, duplicate: 0, filtered: 0 });
+      journal = await harness.reopen();
+      expect(await journal.append(page(records))).toEqual({ new: 0, duplicate: 2, filtered: 0 });
+    });
+
+    it('G21: append() keeps records apart that differ in tenant, source, id or revision only', async () => {
+      const same = [record('a', 1n)];
+      await journal.append(page(same));
+      await journal.append(page(same, { tenant: 'fabrikam' }));
+      await journal.append(page(same, { source: 'incidents' }));
+      await journal.append(page([record('a\u0000', 1n), record('a\ud800', 1n), record('a\udc00', 1n)]));
+      await journal.append(page([record('a', 2n)]));
+      expect((await journal.stats()).records).toBe(7);
+    });
+
+    it('G3: append() keeps all of a page that shares one revision, and none of them twice', async () => {
+      const ties = Array.from({ length: 700 }, (_, index) => record(`a${index}`, 1n));
+      expect((await journal.append(page(ties))).new).toBe(700);
+      expect((await journal.append(page(ties.toReversed()))).duplicate).toBe(700);
+    });
+
+    it('append() says what a record is: new, update, late', async () => {
+      await journal.append(page([record('a', 5n)]));
+      await journal.append(page([record('a', 7n)]));
+      await journal.append(page([record('a', 6n)]));
+      await journal.append(page([record('a', 8n)]));
+      expect(await told()).toEqual([
+        ['a', 'new', 0],
+        ['a', 'update', 0],
+        ['a', 'late', 0],
+        ['a', 'update', 0],
+      ]);
+    });
+
+    it('append() keeps the order of an id when a page has it twice, in any order', async () => {
+      await journal.append(page([record('a', 7n), record('b', 6n), record('a', 5n)]));
+      expect(await told()).toEqual([
+        ['a', 'new', 0],
+        ['b', 'new', 0],
+        ['a', 'update', 0],
+      ]);
+    });
+
+    it('append() tells another body under the same revision three times and no more', async () => {
+      const bodies = [1, 2, 3, 4, 5, 6].map((fingerprint) => record('a', 1n, { fingerprint }));
+      expect(await journal.append(page(bodies))).toEqual({ new: 4, duplicate: 2, filtered: 0 });
+      expect(await told()).toEqual([
+        ['a', 'new', 0],
+        ['a', 'unrevised', 1],
+        ['a', 'unrevised', 2],
+        ['a', 'unrevised', 3],
+      ]);
+    });
+
+    it('append() with updates "none" tells the first sight only, and remembers the rest', async () => {
+      const only = { updates: 'none', floor: 100n } as const;
+      const old = record('old', 150n, { created: 10n });
+      const fresh = [record('a', 150n, { created: 120n }), record('a', 160n, { created: 120n })];
+      expect(await journal.append(page([old, ...fresh], only))).toEqual({
+        new: 1,
+        duplicate: 0,
+        filtered: 2,
+      });
+      expect(await journal.append(page([old, ...fresh], only))).toEqual({
+        new: 0,
+        duplicate: 3,
+        filtered: 0,
+      });
+      expect(await told()).toEqual([['a', 'new', 0]]);
+    });
+
+    it('register() lets a new sink begin at the end, or at the beginning', async () => {
+      await journal.append(page([record('a', 1n)]));
+      const positions = await journal.register([siem, { ...siem, name: 'all', startFrom: 'journal' }]);
+      await journal.append(page([record('b', 2n)]));
+      expect(await told(positions.get('siem')!.cursor)).toEqual([['b', 'new', 0]]);
+      expect((await told(positions.get('all')!.cursor))[0]).toEqual(['a', 'new', 0]);
+      expect(positions.get('siem')).toMatchObject({ sequence: 0 });
+    });
+
+    it('register() gives each sink a running number of its own, 31 bits', async () => {
+      const positions = await journal.register([siem, { ...siem, name: 'other' }]);
+      const streams = [...positions.values()].map(({ stream }) => stream);
+      expect(new Set(streams).size).toBe(2);
+      for (const stream of streams) expect(stream >= 1 && stream < 2 ** 31).toBe(true);
+    });
+
+    it('register() goes on from the cursor; another shape begins a new stream there', async () => {
+      const first = (await journal.register([siem])).get('siem')!;
+      await journal.append(page([record('a', 1n), record('b', 2n)]));
+      const { ends } = await journal.take(first.cursor, 1, never);
+      journal.advance({ sink: 'siem', cursor: ends[0]!, sequence: 3, refused: [] });
+      journal = await harness.reopen();
+      expect((await journal.register([siem])).get('siem')).toEqual({
+        ...first,
+        cursor: ends[0],
+        sequence: 3,
+      });
+      const changed = (await journal.register([{ ...siem, shape: 'leef' }])).get('siem')!;
+      expect(changed).toMatchObject({ cursor: ends[0], sequence: 0 });
+      expect(changed.stream).not.toBe(first.stream);
+    });
+
+    it('register() keeps the cursor of a sink that has left the config, for its return', async () => {
+      const first = (await journal.register([siem])).get('siem')!;
+      await journal.register([{ ...siem, name: 'other' }]);
+      await journal.append(page([record('a', 1n)]));
+      expect((await journal.stats()).sinks.map(({ name: sink }) => sink)).toEqual(['other']);
+      expect((await journal.register([siem])).get('siem')).toEqual(first);
+    });
+
+    it('take() goes through everything in steps of any size', async () => {
+      const records = Array.from({ length: 600 }, (_, index) => record(`a${index}`, BigInt(index)));
+      await journal.append(page(records));
+      await journal.append(page([record('last', 900n)]));
+      for (const limit of [1, 7, 256, 10_000]) {
+        const found: string[] = [];
+        let cursor = begin;
+        while (found.at(-1) !== 'last') {
+          const loan = await journal.take(cursor, limit, never);
+          expect(loan.records.length).toBeGreaterThan(0);
+          expect(loan.records.length).toBeLessThanOrEqual(limit);
+          expect(loan.ends.length).toBe(loan.records.length);
+          found.push(...loan.records.map(({ id }) => id));
+          cursor = loan.ends.at(-1)!;
+        }
+        expect(found).toEqual([...records.map(({ id }) => id), 'last']);
+      }
+    });
+
+    it('take() waits for records, and for several sinks at once', async () => {
+      const taken = [journal.take(begin, 10, never), journal.take(begin, 10, never)];
+      await journal.append(page([record('a', 1n)]));
+      for (const loan of await Promise.all(taken)) expect(loan.records.map(({ id }) => id)).toEqual(['a']);
+    });
+
+    it('take() ends at its signal', async () => {
+      const stop = new AbortController();
+      const taken = journal.take(begin, 10, stop.signal);
+      stop.abort();
+      await expect(taken).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+      await expect(journal.take(begin, 10, stop.signal)).rejects.toThrow(
+        expect.objectContaining({ name: 'AbortError' }),
+      );
+    });
+
+    it('advance() is kept by flush(), and never moves a cursor back', async () => {
+      const { cursor } = (await journal.register([siem])).get('siem')!;
+      await journal.append(page([record('a', 1n), record('b', 2n), record('c', 3n)]));
+      const { ends, records } = await journal.take(cursor, 3, never);
+      const refused = [{ record: records[0]!, reason: 'rejected', detail: 'no' }] as const;
+      journal.advance({ sink: 'siem', cursor: ends[0]!, sequence: 1, refused });
+      journal.advance({ sink: 'siem', cursor: ends[1]!, sequence: 2, refused: [] });
+      journal.advance({ sink: 'siem', cursor: ends[0]!, sequence: 1, refused });
+      await journal.flush();
+      journal.advance({ sink: 'siem', cursor: ends[0]!, sequence: 1, refused });
+      await journal.flush();
+      const stats = await journal.stats();
+      expect(stats.sinks).toMatchObject([{ name: 'siem', pending: 1 }]);
+      expect(stats.deadLetters).toEqual([{ kind: 'sink', name: 'siem', count: 1 }]);
+      journal = await harness.reopen();
+      expect((await journal.register([siem])).get('siem')).toMatchObject({ cursor: ends[1], sequence: 2 });
+    });
+
+    it('advance() refuses a sink that is not registered', () => {
+      expect(() => journal.advance({ sink: 'x', cursor: begin, sequence: 0, refused: [] })).toThrow(/sink x/);
+    });
+
+    it('stats() counts what each sink has before it', async () => {
+      const positions = await journal.register([siem, { ...siem, name: 'slow' }]);
+      expect(await journal.stats()).toMatchObject({ pending: 0, records: 0, paused: false, deadLetters: [] });
+      await journal.append(
+        page(Array.from({ length: 300 }, (_, index) => record(`a${index}`, BigInt(index)))),
+      );
+      await journal.append(page([record('b', 400n)]));
+      const { ends } = await journal.take(positions.get('siem')!.cursor, 200, never);
+      journal.advance({ sink: 'siem', cursor: ends.at(-1)!, sequence: 200, refused: [] });
+      await journal.flush();
+      const stats = await journal.stats();
+      expect(stats).toMatchObject({ pending: 301, records: 301 });
+      expect(stats.sinks).toMatchObject([
+        { name: 'siem', pending: 301 - ends.length },
+        { name: 'slow', pending: 301 },
+      ]);
+      expect(stats.sinks[0]!.oldestPendingMs).toEqual(expect.any(Number));
+      expect(stats.bytes).toBeGreaterThan(0);
+      expect(stats.bytes).toBeLessThan(stats.limitBytes);
+    });
+
+    it('room() is there as long as the journal is not full', async () => {
+      await expect(journal.room(never)).resolves.toBeUndefined();
+    });
+
+    it('close() stores what was noted, is safe twice, and ends everything else', async () => {
+      const { cursor } = (await journal.register([siem])).get('siem')!;
+      await journal.append(page([record('a', 1n)]));
+      const { ends } = await journal.take(cursor, 1, never);
+      journal.advance({ sink: 'siem', cursor: ends[0]!, sequence: 1, refused: [] });
+      const waiting = journal.take(ends[0]!, 1, never);
+      await Promise.all([journal.close(), expect(waiting).rejects.toBeInstanceOf(JournalError)]);
+      await journal.close();
+      await expect(journal.append(page([]))).rejects.toBeInstanceOf(JournalError);
+      await expect(journal.checkpoint(key)).rejects.toBeInstanceOf(JournalError);
+      await expect(journal.room(never)).rejects.toBeInstanceOf(JournalError);
+      await expect(journal.flush()).rejects.toBeInstanceOf(JournalError);
+      await expect(journal.stats()).rejects.toBeInstanceOf(JournalError);
+      journal = await harness.reopen();
+      expect((await journal.register([siem])).get('siem')).toMatchObject({ cursor: ends[0], sequence: 1 });
+    });
+  });
+}

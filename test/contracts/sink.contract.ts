@@ -1,0 +1,214 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UnavailableError } from '../../src/core/errors.ts';
+import type { Rendered, Sink } from '../../src/core/sink.ts';
+import { isAbort } from '../../src/lib/wait.ts';
+import { aRecord } from '../support/records.ts';
+
+/** A sink and the far end that it sends to. */
+export interface SinkHarness {
+  readonly sink: Sink;
+  /** Events that the far end has got, in order, as `messages` gives them. */
+  arrived(): readonly string[];
+  /** From now on the far end takes nothing, and what it has not answered for it never will. */
+  breakDown(): void;
+  /** The far end is back. Absent where it cannot come back. */
+  mend?(): void;
+  /** Lets go of the far end, after the sink has been closed. */
+  stop(): Promise<void>;
+}
+
+export interface SinkTraits {
+  /** A send is confirmed by the time it resolves, so there is nothing that a failure could leave unconfirmed. */
+  readonly confirmsAtOnce: boolean;
+}
+
+/** Rendered records with events that tell which they are: `event 1`, `event 2`, … */
+export function rendered(count: number, from = 1, text = (number: number) => `event ${number}`): Rendered[] {
+  return Array.from({ length: count }, (_, index) => {
+    const sequence = from + index;
+    return {
+      record: aRecord({ id: `alert-${sequence}` }),
+      stream: 12_345,
+      sequence,
+      events: [text(sequence)],
+    };
+  });
+}
+
+const never = new AbortController().signal;
+
+/** What every sink promises (`core/sink.ts`), as code. `start` gives a sink that has not been opened. */
+export function describeSinkContract(
+  name: string,
+  traits: SinkTraits,
+  start: () => Promise<SinkHarness>,
+): void {
+  describe(`${name} sink contract`, () => {
+    let harness: SinkHarness;
+    let sink: Sink;
+    const unhandled: unknown[] = [];
+    const onUnhandled = (reason: unknown) => void unhandled.push(reason);
+
+    beforeEach(async () => {
+      unhandled.length = 0;
+      process.on('unhandledRejection', onUnhandled);
+      harness = await start();
+      sink = harness.sink;
+    });
+
+    afterEach(async () => {
+      await sink.close();
+      await harness.stop();
+      await twoTurns();
+      process.off('unhandledRejection', onUnhandled);
+      expect(unhandled).toEqual([]);
+    });
+
+    const messages = (batch: readonly Rendered[]) => batch.flatMap((one) => [...sink.messages(one)]);
+
+    it('close() is safe without open() and safe twice', async () => {
+      await sink.close();
+      await sink.close();
+    });
+
+    it('open() is a no-op when open', async () => {
+      await sink.open(never);
+      await sink.open(never);
+      const receipt = await sink.send(rendered(1), never);
+      await sink.confirm(never);
+      await receipt.confirmed;
+      expect(harness.arrived()).toEqual(messages(rendered(1)));
+    });
+
+    it('open() rejects at once when already aborted', async () => {
+      await expect(sink.open(AbortSignal.abort())).rejects.toSatisfy(isAbort);
+    });
+
+    it('send() delivers in order and accounts for every record', async () => {
+      await sink.open(never);
+      const batches = [rendered(3), rendered(1, 4), rendered(200, 5)];
+      const receipts = [];
+      for (const batch of batches) receipts.push(await sink.send(batch, never));
+      await sink.confirm(never);
+      for (const { confirmed } of receipts) expect(await confirmed).toEqual({ refused: [] });
+      expect(harness.arrived()).toEqual(messages(batches.flat()));
+    });
+
+    it('send() keeps the parts of a record together', async () => {
+      await sink.open(never);
+      const [record] = rendered(1);
+      const batch = [{ ...record!, events: ['part 1', 'part 2'] }, ...rendered(1, 3)];
+      const receipt = await sink.send(batch, never);
+      await sink.confirm(never);
+      await receipt.confirmed;
+      expect(harness.arrived()).toEqual(messages(batch));
+      expect(harness.arrived()).toHaveLength(3);
+    });
+
+    it('send() rejects at once when already aborted, and sends nothing', async () => {
+      await sink.open(never);
+      await expect(sink.send(rendered(1), AbortSignal.abort())).rejects.toSatisfy(isAbort);
+      const receipt = await sink.send(rendered(1, 2), never);
+      await sink.confirm(never);
+      await receipt.confirmed;
+      expect(harness.arrived()).toEqual(messages(rendered(1, 2)));
+    });
+
+    it('send() rejects when the sink is not open', async () => {
+      await expect(sink.send(rendered(1), never)).rejects.toThrow(UnavailableError);
+      await sink.open(never);
+      await sink.close();
+      await expect(sink.send(rendered(1), never)).rejects.toThrow(UnavailableError);
+    });
+
+    it('open() after close() works again', async () => {
+      await sink.open(never);
+      await sink.close();
+      await sink.open(never);
+      const receipt = await sink.send(rendered(2), never);
+      await sink.confirm(never);
+      await receipt.confirmed;
+      expect(harness.arrived()).toEqual(messages(rendered(2)));
+    });
+
+    it('confirm() resolves with nothing written, and without open()', async () => {
+      await sink.confirm(never);
+      await sink.open(never);
+      await sink.confirm(never);
+      await sink.confirm(never);
+    });
+
+    it('confirm() may be called while a send runs', async () => {
+      await sink.open(never);
+      const sends = [sink.send(rendered(50), never)];
+      const confirm = sink.confirm(never);
+      await Promise.all([...sends, confirm]);
+      await sink.confirm(never);
+      for (const send of sends) await (await send).confirmed;
+      expect(harness.arrived()).toEqual(messages(rendered(50)));
+    });
+
+    it('receipts settle in the order of the sends', async () => {
+      await sink.open(never);
+      const settled: number[] = [];
+      const receipts = [];
+      for (const index of [0, 1, 2, 3]) {
+        const { confirmed } = await sink.send(rendered(1, index + 1), never);
+        receipts.push(confirmed.then(() => settled.push(index)));
+        if (index === 1) void sink.confirm(never);
+      }
+      await sink.confirm(never);
+      await Promise.all(receipts);
+      expect(settled).toEqual([0, 1, 2, 3]);
+    });
+
+    it('S13: a failure is seen: everything unconfirmed rejects, or the send does', async () => {
+      await sink.open(never);
+      const receipts = traits.confirmsAtOnce
+        ? []
+        : [await sink.send(rendered(1), never), await sink.send(rendered(1, 2), never)];
+      harness.breakDown();
+      if (traits.confirmsAtOnce) {
+        await expect(sink.send(rendered(1), never)).rejects.toThrow(UnavailableError);
+      } else {
+        for (const { confirmed } of receipts) await expect(confirmed).rejects.toThrow(UnavailableError);
+        // What comes later must not overtake what has to be sent again.
+        await expect(sink.send(rendered(1, 3), never)).rejects.toThrow(UnavailableError);
+      }
+      if (!harness.mend) return;
+      harness.mend();
+      await sink.open(never);
+      const again = await sink.send(rendered(3), never);
+      await sink.confirm(never);
+      await again.confirmed;
+      expect(harness.arrived().slice(-3)).toEqual(messages(rendered(3)));
+    });
+
+    it.runIf(!traits.confirmsAtOnce)(
+      'close() rejects what is unconfirmed, and nobody has to listen',
+      async () => {
+        await sink.open(never);
+        const heard = await sink.send(rendered(1), never);
+        await sink.send(rendered(1, 2), never);
+        const outcome = expect(heard.confirmed).rejects.toThrow(UnavailableError);
+        await sink.close();
+        await outcome;
+      },
+    );
+
+    it('messages() fit in their text and `headerBytes`, and never span lines', () => {
+      const [one] = rendered(1, 2 ** 40, () => 'CEF:0|é\r\nforged\n');
+      const [message] = sink.messages(one!);
+      expect(message).not.toMatch(/[\r\n]/);
+      expect(Buffer.byteLength(message!)).toBeLessThanOrEqual(
+        Buffer.byteLength(one!.events[0]!) + sink.headerBytes,
+      );
+    });
+  });
+}
+
+/** Long enough for Node to have told of a rejection that nobody handles. */
+async function twoTurns(): Promise<void> {
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+}

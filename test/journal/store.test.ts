@@ -1,0 +1,323 @@
+import { randomBytes } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Cursor, JournalStats } from '../../src/core/journal.ts';
+import type { SourceRecord } from '../../src/core/record.ts';
+import { rowHash } from '../../src/journal/batch.ts';
+import { pathsIn } from '../../src/journal/database.ts';
+import type { JournalNotice } from '../../src/journal/protocol.ts';
+import { Store } from '../../src/journal/store.ts';
+import { aSourceRecord } from '../support/records.ts';
+import { aDirectory, aPage, DAY_MS, ids, MIB, START, someRecords } from './harness.ts';
+
+const siem = { name: 'siem', startFrom: 'now', shape: 'cef' } as const;
+
+let directory: ReturnType<typeof aDirectory>;
+let store: Store;
+let notices: JournalNotice[];
+let nowMs: number;
+beforeEach(() => {
+  directory = aDirectory();
+  notices = [];
+  nowMs = 1_700_000_000_000;
+});
+afterEach(() => {
+  store.close();
+  directory[Symbol.dispose]();
+});
+
+function open(maxBytes = 256 * MIB): void {
+  const options = { directory: directory.state, maxBytes, retentionMs: 7 * DAY_MS, version: '1.0.0' };
+  const clock = { wall: () => nowMs, steady: () => nowMs };
+  store = new Store(options, (notice) => notices.push(notice), clock);
+}
+
+function commit<T>(write: () => T): T {
+  let result: T | undefined;
+  store.commit(() => {
+    result = write();
+  });
+  return result as T;
+}
+
+const append = (records: readonly SourceRecord[], overrides = {}) =>
+  commit(() => store.append(aPage(records, overrides)));
+const register = (...sinks: { name: string; startFrom: 'now' | 'journal'; shape: string }[]) =>
+  commit(() => store.register(sinks));
+const advance = (sink: string, cursor: Cursor) =>
+  commit(() => store.advance([{ sink, cursor, sequence: 0, refused: [] }]));
+const pendingOf = (stats: JournalStats) =>
+  Object.fromEntries(stats.sinks.map(({ name, pending }) => [name, pending]));
+
+/** The ids of the batches in the journal. */
+function batchIds(): number[] {
+  const reader = new DatabaseSync(pathsIn(directory.state).journal, { readOnly: true });
+  const rows = reader.prepare('SELECT id FROM batch ORDER BY id').all();
+  reader.close();
+  return rows.map(({ id }) => Number(id));
+}
+
+function countOf(table: string): number {
+  const reader = new DatabaseSync(pathsIn(directory.state).journal, { readOnly: true });
+  const row = reader.prepare(`SELECT count(*) AS count FROM ${table}`).get();
+  reader.close();
+  return Number(row?.count);
+}
+
+let serial = 0;
+/** A batch of about 100 kB that does not compress. */
+function aHeavyPage(): SourceRecord[] {
+  serial++;
+  const noise = randomBytes(50_000).toString('hex');
+  return [aSourceRecord({ id: `heavy${serial}`, noise }, { revision: BigInt(serial) })];
+}
+
+/** Appends heavy pages until the journal says that it is full; at most so many. */
+function fill(most = 200): number {
+  for (let pages = 0; pages < most; pages++) {
+    if (store.stats().paused) return pages;
+    append(aHeavyPage());
+  }
+  return expect.fail('the journal did not become full');
+}
+
+describe('memory of what was seen', () => {
+  it('K4: is forgotten below the floor, by the revision and never by the clock', () => {
+    open();
+    append(someRecords(ids(100)));
+    nowMs += 1_000 * DAY_MS;
+    append([], { floor: 1_050n });
+    expect(countOf('seen')).toBe(50);
+    expect(append(someRecords(ids(100))).duplicate).toBe(100);
+    append([], { floor: 1_050n, tenant: 'fabrikam' });
+    expect(countOf('seen')).toBe(50);
+  });
+
+  it('K4: is forgotten in steps, so that no commit takes long, and faster than it grows', () => {
+    open();
+    append(someRecords(ids(5_000)));
+    append([], { floor: 1_000_000n });
+    expect(countOf('seen')).toBe(4_000);
+    append(someRecords(ids(1_500, 'b'), { revision: 2_000_000n }), { floor: 1_000_000n });
+    expect(countOf('seen')).toBe(4_000 - 3_000 + 1_500);
+  });
+
+  it('K7: an id is known for 90 days after its last revision, by the time of its source', () => {
+    open();
+    const days = (count: number) => BigInt(count) * 86_400n * 10_000_000n;
+    append([aSourceRecord({ id: 'a' }, { revision: days(1) })]);
+    append([], { floor: days(90) });
+    expect(countOf('alert_state')).toBe(1);
+    append([], { floor: days(92) });
+    expect(countOf('alert_state')).toBe(0);
+  });
+});
+
+describe('letting go', () => {
+  it('K6: delivered records go when the retention has passed; the newest batch and what is needed stay', () => {
+    open();
+    const start = register(siem).get('siem')?.cursor;
+    for (let page = 0; page < 4; page++) append(someRecords([`a${page}`]));
+    expect(start).toEqual(START);
+    nowMs += 8 * DAY_MS;
+    append([]);
+    expect(batchIds()).toEqual([1, 2, 3, 4]);
+    advance('siem', { batch: 3, index: 0 });
+    expect(batchIds()).toEqual([3, 4]);
+    advance('siem', { batch: 4, index: 0 });
+    expect(batchIds()).toEqual([4]);
+    expect(store.stats()).toMatchObject({ pending: 0, records: 1 });
+  });
+
+  it('K6: delivered records within the retention stay as long as there is room', () => {
+    open();
+    register(siem);
+    append(someRecords(['a']));
+    append(someRecords(['b']));
+    advance('siem', { batch: 2, index: 0 });
+    nowMs += 6 * DAY_MS;
+    append([]);
+    expect(batchIds()).toEqual([1, 2]);
+  });
+
+  it('K6: above 80 % of the limit delivered records go, the oldest first; it is told, and nobody pauses', () => {
+    open(2 * MIB);
+    register(siem);
+    for (let page = 1; page <= 60; page++) {
+      append(aHeavyPage());
+      advance('siem', { batch: page, index: 0 });
+    }
+    const left = batchIds();
+    expect(left.at(-1)).toBe(60);
+    expect(left).toEqual(Array.from({ length: left.length }, (_, index) => 61 - left.length + index));
+    expect(left.length).toBeGreaterThan(5);
+    expect(store.stats()).toMatchObject({ paused: false, pending: 0, records: left.length });
+    expect(store.stats().bytes).toBeLessThan(2 * MIB);
+    expect(notices).toEqual([expect.objectContaining({ message: expect.stringMatching(/80 % full/) })]);
+  });
+
+  it('K3: ids of batches never return', () => {
+    open();
+    append(someRecords(['a']));
+    nowMs += 8 * DAY_MS;
+    append(someRecords(['b']));
+    append([]);
+    expect(batchIds()).toEqual([2]);
+    store.close();
+    open();
+    append(someRecords(['c']));
+    expect(batchIds()).toEqual([2, 3]);
+  });
+});
+
+describe('a full journal', () => {
+  it('Q5: pauses when one sink does not move, and until then the others go on', () => {
+    open(2 * MIB);
+    register(siem, { ...siem, name: 'dead' });
+    let page = 0;
+    while (!store.stats().paused) {
+      append(aHeavyPage());
+      page++;
+      expect(store.read({ batch: page - 1, index: 0 })?.batches).toHaveLength(1);
+      advance('siem', { batch: page, index: 0 });
+      expect(pendingOf(store.stats())).toEqual({ siem: 0, dead: page });
+    }
+    expect(batchIds()).toHaveLength(page);
+    expect(notices).toContainEqual({ paused: true });
+    expect(notices).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        fields: expect.objectContaining({ sinks: [{ name: 'dead', pending: page }, expect.anything()] }),
+      }),
+    );
+  });
+
+  it('K6: is full until it is below 90 % again', () => {
+    open(2 * MIB);
+    register(siem);
+    const pages = fill();
+    advance('siem', { batch: 2, index: 0 });
+    expect(store.stats().paused).toBe(true);
+    for (let page = 3; store.stats().paused; page++) advance('siem', { batch: page, index: 0 });
+    const { bytes, pending } = store.stats();
+    expect(bytes).toBeLessThan(0.9 * 2 * MIB);
+    expect(pending).toBeGreaterThan(pages / 2);
+    expect(notices.at(-2)).toEqual({ paused: false });
+  });
+
+  it('Q4: opens again, full, and with another limit', () => {
+    open(2 * MIB);
+    register(siem);
+    const pages = fill();
+    store.close();
+    open(MIB);
+    expect(store.stats()).toMatchObject({ paused: true, pending: pages });
+    expect(notices.at(-2)).toEqual({ paused: true });
+    store.close();
+    open(4 * MIB);
+    expect(store.stats()).toMatchObject({ paused: false, pending: pages });
+    expect(fill()).toBeGreaterThan(5);
+    expect(store.read(START)?.batches[0]?.id).toBe(1);
+  });
+
+  it('K6: nobody waits for room that only remembered ids take', () => {
+    open(MIB);
+    register(siem);
+    append(someRecords(ids(20_000)));
+    advance('siem', { batch: store.read(START) ? 79 : 0, index: 31 });
+    expect(store.stats()).toMatchObject({ pending: 0, paused: false });
+    expect(store.stats().bytes).toBeGreaterThan(MIB);
+  });
+});
+
+describe('sinks that have left the config', () => {
+  it('K8: keep their backlog for the retention and are then let go of', () => {
+    open();
+    register(siem, { ...siem, name: 'old' });
+    append(someRecords(['a']));
+    append(someRecords(['b']));
+    register(siem);
+    advance('siem', { batch: 2, index: 0 });
+    nowMs += 7 * DAY_MS;
+    append([]);
+    expect(batchIds()).toEqual([1, 2]);
+    nowMs += 1;
+    append([]);
+    expect(batchIds()).toEqual([2]);
+    expect(notices).toEqual([expect.objectContaining({ fields: expect.objectContaining({ sink: 'old' }) })]);
+    expect(register({ ...siem, name: 'old' }).get('old')?.cursor).toEqual({ batch: 2, index: 0 });
+  });
+
+  it('K8: pause nobody: their backlog goes when there is no room for it', () => {
+    open(2 * MIB);
+    register(siem, { ...siem, name: 'old' });
+    append(aHeavyPage());
+    register(siem);
+    for (let page = 1; page <= 40; page++) {
+      append(aHeavyPage());
+      advance('siem', { batch: page, index: 0 });
+      expect(store.stats().paused).toBe(false);
+    }
+    expect(notices).toContainEqual(
+      expect.objectContaining({ fields: expect.objectContaining({ sink: 'old' }) }),
+    );
+    store.close();
+    open(2 * MIB);
+    expect(pendingOf(store.stats())).toEqual({ siem: 1 });
+  });
+});
+
+describe('read()', () => {
+  it('passes over a batch that is meant for one sink only', () => {
+    open();
+    for (const id of ['a', 'b', 'c']) append(someRecords([id]));
+    store.close();
+    const writer = new DatabaseSync(pathsIn(directory.state).journal);
+    const row = writer.prepare('SELECT * FROM batch WHERE id = 2').get()!;
+    const columns = [
+      2,
+      Number(row.format),
+      'siem',
+      Number(row.ordinal),
+      1,
+      Number(row.bytes),
+      Number(row.at),
+    ];
+    const hash = rowHash(columns, row.data as Uint8Array);
+    writer.prepare("UPDATE batch SET target = 'siem', hash = ? WHERE id = 2").run(hash);
+    writer.close();
+    open();
+    const at = (cursor: Cursor) => store.read(cursor)?.batches.map(({ id }) => id);
+    expect(at(START)).toEqual([1, 3]);
+    expect(at({ batch: 1, index: 0 })).toEqual([3]);
+    expect(at({ batch: 3, index: 0 })).toBeUndefined();
+  });
+
+  it('Q6: gives about one batch, however much there is and however small the rows are', () => {
+    open();
+    for (const id of ids(300)) append(someRecords([id]));
+    append(someRecords(ids(600, 'b')));
+    const first = store.read(START)!;
+    expect(first.batches).toHaveLength(256);
+    expect(store.read({ batch: 300, index: 0 })?.batches).toHaveLength(1);
+  });
+});
+
+describe('stats()', () => {
+  it('says since when the oldest pending record waits', () => {
+    open();
+    register(siem);
+    expect(store.stats().sinks).toEqual([{ name: 'siem', pending: 0, oldestPendingMs: undefined }]);
+    append(someRecords(['a', 'b']));
+    nowMs += 5_000;
+    append(someRecords(['c']));
+    const oldest = () => store.stats().sinks[0]?.oldestPendingMs;
+    expect(oldest()).toBe(nowMs - 5_000);
+    advance('siem', { batch: 1, index: 0 });
+    expect(oldest()).toBe(nowMs - 5_000);
+    advance('siem', { batch: 1, index: 1 });
+    expect(oldest()).toBe(nowMs);
+    advance('siem', { batch: 2, index: 0 });
+    expect(oldest()).toBeUndefined();
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { claimsOf, refusalOf, rolesOf } from '../../src/net/graph-answer.ts';
+import type { HttpAnswer } from '../../src/net/http.ts';
+import { aToken } from '../support/scripted-graph.ts';
+
+function anAnswer(status: number, body: unknown, headers: Record<string, string> = {}): HttpAnswer {
+  return { status, text: JSON.stringify(body), header: (name) => headers[name] };
+}
+
+describe('rolesOf()', () => {
+  it.each([
+    ['roles', aToken(0, ['A', 'B']), ['A', 'B']],
+    ['no role, as before consent', aToken(0, []), []],
+    ['no claim `roles`, as before consent', `x.${Buffer.from('{}').toString('base64url')}.y`, []],
+    ['an opaque token', 'opaque', undefined],
+    ['a broken token', 'a.b.c', undefined],
+  ])('reads %s', (_, token, expected) => {
+    expect(rolesOf(token)).toEqual(expected);
+  });
+});
+
+describe('claimsOf()', () => {
+  it('finds none where there are none, or no JSON', () => {
+    expect(claimsOf(anAnswer(401, {}))).toBeUndefined();
+    expect(claimsOf(anAnswer(401, {}, { 'www-authenticate': 'Bearer claims="!"' }))).toBeUndefined();
+    expect(claimsOf(anAnswer(401, {}, { 'www-authenticate': 'Bearer claims="YWJj"' }))).toBeUndefined();
+  });
+});
+
+describe('refusalOf()', () => {
+  const refused = { role: 'SecurityAlert.Read.All', token: aToken(0, []), clientId: 'app', nowMs: 0 };
+  const forbidden = (message: string) => anAnswer(403, { error: { code: 'Forbidden', message } });
+
+  it('reads the required roles also where the message is a JSON text', () => {
+    const Message =
+      'Missing application roles. API required roles: A.Read,B.Read, application roles: C.Read.';
+    expect(refusalOf(forbidden(JSON.stringify({ Message, Target: null })), refused).message).toContain(
+      'one of the roles A.Read,B.Read is required, its token has none',
+    );
+  });
+
+  it('names the role itself where Graph does not', () => {
+    expect(refusalOf(forbidden('No.'), refused).message).toContain('SecurityAlert.Read.All is required');
+  });
+
+  it('points at licence and set-up where the role is there', () => {
+    const token = aToken(0, ['SecurityAlert.Read.All']);
+    const { message } = refusalOf(forbidden('Tenant is not provisioned.'), { ...refused, token });
+    expect(message).toContain('licensed');
+    expect(message).toContain('Tenant is not provisioned.');
+  });
+
+  it('takes a date in Retry-After against our clock where the server tells no time', () => {
+    const headers = { 'retry-after': 'Thu, 01 Jan 1970 00:00:30 GMT' };
+    expect(refusalOf(anAnswer(503, {}, headers), refused).retryAfterMs).toBe(30_000);
+  });
+});

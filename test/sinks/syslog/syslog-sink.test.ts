@@ -1,0 +1,356 @@
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UnavailableError } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
+import type { Receipt, Sink } from '../../../src/core/sink.ts';
+import { Closers } from '../../../src/lib/closers.ts';
+import { isAbort } from '../../../src/lib/wait.ts';
+import { frame, framings } from '../../../src/sinks/syslog/frame.ts';
+import { syslog } from '../../../src/sinks/syslog/index.ts';
+import { WINDOW } from '../../../src/sinks/syslog/syslog-sink.ts';
+import { describeSinkContract, rendered } from '../../contracts/sink.contract.ts';
+import { type ClosingPeer, startClosingPeer } from '../../support/closing-peer.ts';
+import {
+  type Collector,
+  closeAfter,
+  neverClose,
+  neverRead,
+  resetAfter,
+  slow,
+  startCollector,
+} from '../../support/collectors.ts';
+
+const never = new AbortController().signal;
+const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+function aSink(port: number, settings: object = {}, timeoutMs = 10_000): Sink {
+  const parsed = syslog.schema.parse({ type: 'syslog', host: '127.0.0.1', port, ...settings });
+  return syslog.create(parsed, { name: 'siem', log, timeoutMs });
+}
+
+for (const framing of framings) {
+  describeSinkContract(`syslog ${framing}`, { confirmsAtOnce: false }, async () => {
+    const collector = await startCollector(framing);
+    return {
+      sink: aSink(collector.port, { framing }),
+      arrived: () => collector.events,
+      breakDown: () => collector.resetAll(),
+      mend: () => {},
+      stop: () => collector.close(),
+    };
+  });
+}
+
+describe('SyslogSink', () => {
+  let closers: Closers;
+  beforeEach(() => {
+    closers = new Closers();
+  });
+  afterEach(() => closers.close());
+
+  /** A receiver, and an open sink that sends to it. */
+  async function start(
+    options: { script?: Parameters<Collector['play']>[0]; settings?: object; timeoutMs?: number } = {},
+  ) {
+    const collector = closers.add('collector', await startCollector('lf', options));
+    const sink = closers.add('sink', aSink(collector.port, options.settings, options.timeoutMs));
+    await sink.open(never);
+    return { collector, sink };
+  }
+
+  const messages = (sink: Sink, batch = rendered(1)) => batch.flatMap((one) => [...sink.messages(one)]);
+
+  it('S5: many batches go over one connection, and a confirmation costs one more', async () => {
+    const { collector, sink } = await start();
+    for (let confirmation = 0; confirmation < 3; confirmation++) {
+      for (let batch = 0; batch < 20; batch++)
+        await sink.send(rendered(5, confirmation * 100 + batch * 5 + 1), never);
+      await sink.confirm(never);
+    }
+    expect(collector.events).toHaveLength(300);
+    expect(collector.connections).toBeLessThanOrEqual(3 + 1);
+  });
+
+  it('asks for a confirmation by itself, some time after the first unconfirmed byte', async () => {
+    const { sink } = await start({ settings: { confirm: { every: '100ms' } } });
+    const { confirmed } = await sink.send(rendered(1), never);
+    expect(await confirmed).toEqual({ refused: [] });
+  });
+
+  it('asks for a confirmation by itself when the window is full', async () => {
+    const { collector, sink } = await start({ settings: { confirm: { every: '5m' } } });
+    const big = rendered(WINDOW.bytes / 8192, 1, (number) => String(number).padEnd(8192, 'x'));
+    const { confirmed } = await sink.send(big, never);
+    expect(sink.window()).toEqual({ records: 0, bytes: 0 });
+    await confirmed;
+    expect(collector.events).toHaveLength(big.length);
+  });
+
+  it('tells its room, and has all of it again after a confirmation', async () => {
+    const { sink } = await start();
+    expect(sink.window()).toEqual(WINDOW);
+    await sink.send(rendered(10), never);
+    const { records, bytes } = sink.window();
+    expect(records).toBe(WINDOW.records - 10);
+    expect(bytes).toBe(WINDOW.bytes - messages(sink, rendered(10)).join('\n').length - 1);
+    const confirming = sink.confirm(never);
+    expect(sink.window()).toEqual({ records: 0, bytes: 0 });
+    await confirming;
+    expect(sink.window()).toEqual(WINDOW);
+  });
+
+  it('sends what is larger than the window alone, and whole', async () => {
+    const { collector, sink } = await start();
+    const small = await sink.send(rendered(1), never);
+    const huge = rendered(1, 2, () => 'x'.repeat(3 * WINDOW.bytes));
+    const large = await sink.send(huge, never);
+    // It had to wait for the confirmation of what was written before.
+    expect(await small.confirmed).toEqual({ refused: [] });
+    expect(await large.confirmed).toEqual({ refused: [] });
+    expect(collector.events).toEqual(messages(sink, [...rendered(1), ...huge]));
+  });
+
+  it('sends that come during a confirmation wait for it, and go on the next connection', async () => {
+    const { collector, sink } = await start();
+    const first = await sink.send(rendered(1), never);
+    const order: string[] = [];
+    void first.confirmed.then(() => order.push('confirmed'));
+    const confirming = sink.confirm(never);
+    const second = sink.send(rendered(1, 2), never).then(() => order.push('sent'));
+    await Promise.all([confirming, second]);
+    expect(order).toEqual(['confirmed', 'sent']);
+    await sink.confirm(never);
+    expect(collector.events).toEqual(messages(sink, rendered(2)));
+  });
+
+  it('S1: with a receiver that resets five times, nothing is confirmed that it has not read', async () => {
+    const { collector, sink } = await start({ settings: { confirm: { every: '100ms' } } });
+    const text = (number: number) => `event ${number} `.padEnd(2000, 'x');
+    const confirmed: string[] = [];
+    let resets = 0;
+    let from = 1;
+    // Each connection but the last few is reset after some bytes, with more under way.
+    collector.play((peer) => {
+      if (resets < 5) resetAfter(20_000 + 13_777 * resets)(peer);
+      peer.socket.once('close', (broken) => {
+        if (broken || peer.socket.destroyed) resets += 1;
+      });
+    });
+    collector.resetAll();
+    while (confirmed.length < 500) {
+      // As the pipeline does: from the first unconfirmed record, again and again.
+      try {
+        await sink.open(never);
+        while (confirmed.length < 500) {
+          const batch = rendered(25, from, text);
+          const receipts = [sink.send(batch, never), sink.send(rendered(25, from + 25, text), never)];
+          const sent = await Promise.all(receipts);
+          await sink.confirm(never);
+          await Promise.all(sent.map((receipt) => receipt.confirmed));
+          confirmed.push(...messages(sink, rendered(50, from, text)));
+          from += 50;
+        }
+      } catch (error) {
+        expect(error).toBeInstanceOf(UnavailableError);
+      }
+    }
+    expect(resets).toBeGreaterThanOrEqual(5);
+    const read = new Set(collector.events);
+    expect(confirmed.filter((event) => !read.has(event))).toEqual([]);
+  });
+
+  it('S1: a reset rejects all that is unconfirmed, and what waits behind it', async () => {
+    const { sink } = await start({ script: resetAfter(1) });
+    const receipts: Receipt[] = [];
+    const failure = await (async () => {
+      for (let number = 1; ; number++) {
+        receipts.push(await sink.send(rendered(1, number), never));
+        await sleep(1);
+      }
+    })().catch((error: unknown) => error);
+    expect(String(failure)).toMatch(/127\.0\.0\.1:\d+.*(reset|closed) the connection/);
+    for (const { confirmed } of receipts) await expect(confirmed).rejects.toThrow(UnavailableError);
+  });
+
+  it('S1: a receiver that closes by itself confirms nothing', async () => {
+    const { sink } = await start({ script: closeAfter(1) });
+    const { confirmed } = await sink.send(rendered(1), never);
+    await expect(confirmed).rejects.toThrow('closed the connection');
+  });
+
+  it('a receiver that closes an idle connection costs nothing', async () => {
+    const { collector, sink } = await start();
+    const first = await sink.send(rendered(1), never);
+    await sink.confirm(never);
+    await first.confirmed;
+    const ended = new Promise((resolve) =>
+      collector.play((peer) => {
+        peer.socket.once('close', resolve);
+        peer.socket.end();
+      }),
+    );
+    // The connection opened in advance is there already; make the sink open one that is closed on it.
+    await sink.close();
+    await sink.open(never);
+    await ended;
+    collector.play(() => {});
+    const second = await sink.send(rendered(1, 2), never);
+    await sink.confirm(never);
+    await second.confirmed;
+    expect(collector.events).toEqual(messages(sink, rendered(2)));
+  });
+
+  it('S2: a receiver that never reads is given up after the time-out', async () => {
+    const { sink } = await start({ script: neverRead, timeoutMs: 200 });
+    const { confirmed } = await sink.send(rendered(1), never);
+    await expect(sink.confirm(never)).rejects.toThrow('within 200 ms');
+    await expect(confirmed).rejects.toMatchObject({ reason: 'timeout' });
+  });
+
+  it('S2: a receiver that never closes is given up after the time-out', async () => {
+    const { collector, sink } = await start({ script: neverClose, timeoutMs: 200 });
+    const { confirmed } = await sink.send(rendered(1), never);
+    await expect(sink.confirm(never)).rejects.toThrow('never answer a close');
+    await expect(confirmed).rejects.toThrow(UnavailableError);
+    expect(collector.events).toHaveLength(1);
+  });
+
+  it('waits for a slow receiver to have read all', async () => {
+    const { collector, sink } = await start({ script: slow(2) });
+    const batch = rendered(30, 1, (number) => String(number).padEnd(60_000, 'x'));
+    const { confirmed } = await sink.send(batch, never);
+    await sink.confirm(never);
+    await confirmed;
+    expect(collector.events).toHaveLength(30);
+  });
+
+  it('S13: a write that is stuck is let go by the signal, and its half does not end in good order', async () => {
+    const { promise: accepted, resolve: accept } = Promise.withResolvers<Socket>();
+    const { collector, sink } = await start({
+      script: (peer) => {
+        neverRead(peer);
+        accept(peer.socket);
+      },
+    });
+    const stop = new AbortController();
+    const huge = rendered(1, 1, () => 'x'.repeat(50_000_000));
+    const sending = sink.send(huge, stop.signal);
+    const socket = await accepted;
+    await expect.poll(() => socket.readableLength).toBeGreaterThan(0);
+    stop.abort();
+    await expect(sending).rejects.toSatisfy(isAbort);
+    socket.resume();
+    await collector.until(() => collector.open === 0);
+    expect(collector.torn).toEqual([]);
+    await expect(sink.send(rendered(1), never)).rejects.toThrow('abandoned');
+  });
+
+  it('a send that waits for a confirmation is let go by its signal, and the confirmation goes on', async () => {
+    const { collector, sink } = await start();
+    const first = await sink.send(rendered(1), never);
+    const confirming = sink.confirm(never);
+    const stop = new AbortController();
+    const waiting = sink.send(rendered(1, 2), stop.signal);
+    stop.abort();
+    await expect(waiting).rejects.toSatisfy(isAbort);
+    await confirming;
+    await first.confirmed;
+    expect(collector.events).toEqual(messages(sink, rendered(1)));
+  });
+
+  it('close() ends a confirmation that is under way', async () => {
+    const { sink } = await start({ script: neverClose });
+    const { confirmed } = await sink.send(rendered(1), never);
+    const confirming = sink.confirm(never);
+    const outcomes = [expect(confirming).rejects, expect(confirmed).rejects];
+    await sleep(40);
+    await sink.close();
+    for (const outcome of outcomes) await outcome.toThrow('is closed');
+  });
+
+  it('S4: a line feed inside an event does not make a second one', async () => {
+    const { collector, sink } = await start();
+    await sink.send(
+      rendered(2, 1, () => 'CEF:0|a|\n<131>1 - - - - - - CEF:0|forged'),
+      never,
+    );
+    await sink.confirm(never);
+    expect(collector.events).toHaveLength(2);
+    expect(collector.events[0]).toMatch(/^<131>1 2025.*CEF:0\|a\| <131>1.*forged$/);
+  });
+
+  it.each([
+    ['refused', '127.0.0.1', /127\.0\.0\.1:\d+ failed: nothing listens there.*ECONNREFUSED/],
+    ['a name that is not known', 'no-such-host.invalid', /no-such-host\.invalid:\d+ failed: .*(name|DNS)/],
+    ['IPv6', '::1', /\[::1\]:\d+ failed: /],
+  ])('open() tells where and why: %s', async (_, host, expected) => {
+    const collector = await startCollector();
+    await collector.close();
+    const sink = closers.add('sink', aSink(collector.port, { host }));
+    const failure = await sink.open(never).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(UnavailableError);
+    expect(String(failure)).toMatch(expected);
+  });
+
+  it('S2: connecting ends with the time-out, and with the signal', async () => {
+    // Nobody answers there: a documentation address (RFC 5737).
+    const sink = closers.add('sink', aSink(514, { host: '192.0.2.1' }, 100));
+    await expect(sink.open(never)).rejects.toMatchObject({ name: 'UnavailableError' });
+    const patient = closers.add('sink', aSink(514, { host: '192.0.2.1' }));
+    const stop = new AbortController();
+    const opening = patient.open(stop.signal);
+    stop.abort();
+    await expect(opening).rejects.toSatisfy(isAbort);
+  });
+});
+
+describe('S1: a receiver that closes by itself around our last write', () => {
+  let peer: ClosingPeer;
+  beforeEach(async () => {
+    peer = await startClosingPeer();
+  });
+  afterEach(() => peer.stop());
+
+  const block = (ms: number) => {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+  };
+
+  // Before it, at about the same time, long after it, and after our FIN.
+  const offsets = [...Array.from({ length: 40 }, (_, index) => 2 + index / 4), -80, -90, -100];
+
+  it('is not taken for one that has read all, though our event loop is busy meanwhile', async () => {
+    const CLOSES_AFTER_MS = 6;
+    const sink = aSink(peer.port);
+    const batches = [rendered(20), rendered(20, 21)];
+    const all = batches.flat().flatMap((one) => [...sink.messages(one)]);
+    const outcomes = { confirmed: 0, rejected: 0 };
+    for (const [attempt, offset] of offsets.entries()) {
+      peer.closeAfter(offset < 0 ? -offset : CLOSES_AFTER_MS);
+      await sink.open(never);
+      const receipts = [await sink.send(batches[0]!, never)];
+      block(offset);
+      // From here to the end of the second block our event loop does not turn: the peer's FIN waits in the kernel, and
+      // the quiet time passes without a look at it.
+      const last = sink.send(batches[1]!, never).then((receipt) => {
+        receipts.push(receipt);
+        return sink.confirm(never);
+      });
+      for (let hop = 0; hop < 50; hop++) await undefined;
+      await new Promise(process.nextTick);
+      for (let hop = 0; hop < 50; hop++) await undefined;
+      block(50);
+      const confirmed = await last.then(
+        () => Promise.all(receipts.map((receipt) => receipt.confirmed)).then(() => true),
+        () => false,
+      );
+      outcomes[confirmed ? 'confirmed' : 'rejected'] += 1;
+      await sink.close();
+      const read = await peer.read(attempt);
+      if (confirmed) expect(read).toBe(frame(all, 'lf').length);
+    }
+    expect(outcomes.rejected).toBeGreaterThan(0);
+    expect(outcomes.confirmed).toBeGreaterThan(0);
+  });
+});
