@@ -46,8 +46,10 @@ export interface Rsyslog {
   readonly port: number;
   /** What it has written to its file so far, in order. */
   messages(): readonly RsyslogMessage[];
-  /** Waits until there are `count` messages, and gives them. */
-  arrived(count: number): Promise<readonly RsyslogMessage[]>;
+  /** Waits until there are `count` messages, or until `count` says so, and gives them. */
+  arrived(
+    count: number | ((messages: readonly RsyslogMessage[]) => boolean),
+  ): Promise<readonly RsyslogMessage[]>;
   /** SIGSTOP: connections are still accepted, and nobody reads. */
   freeze(): void;
   thaw(): void;
@@ -67,7 +69,6 @@ export async function startRsyslog(options: RsyslogOptions = {}): Promise<Rsyslo
   let port = 0;
 
   const start = async () => {
-    rmSync(join(folder, 'port'), { force: true });
     writeFileSync(join(folder, 'cef.rb'), 'version=2\nrule=:%f:cef%\n');
     writeFileSync(join(folder, 'rsyslog.conf'), config(folder, port, options));
     const started = spawn(PROGRAM, ['-n', '-f', join(folder, 'rsyslog.conf'), '-i', join(folder, 'pid')], {
@@ -78,11 +79,15 @@ export async function startRsyslog(options: RsyslogOptions = {}): Promise<Rsyslo
     started.stderr.on('data', (data: Buffer) => {
       said += data.toString();
     });
-    while (!(await isReady(folder))) {
+    // It writes the file for a port of its own choice only: at the first start.
+    const isReady = () => {
+      if (port === 0) port = portOf(folder);
+      return accepts(port);
+    };
+    while (!(await isReady())) {
       if (hasEnded(started)) throw new Error(`rsyslogd did not start: ${said}`);
       await sleep(10);
     }
-    port = portOf(folder);
   };
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
     if (!child || hasEnded(child)) return;
@@ -112,8 +117,12 @@ export async function startRsyslog(options: RsyslogOptions = {}): Promise<Rsyslo
     port,
     messages,
     async arrived(count) {
-      while (messages().length < count) await sleep(20);
-      return messages();
+      const enough = typeof count === 'number' ? ({ length }: readonly unknown[]) => length >= count : count;
+      for (;;) {
+        const present = messages();
+        if (enough(present)) return present;
+        await sleep(20);
+      }
     },
     freeze: () => void child?.kill('SIGSTOP'),
     thaw: () => void child?.kill('SIGCONT'),
@@ -176,8 +185,7 @@ function portOf(folder: string): number {
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
 }
 
-async function isReady(folder: string): Promise<boolean> {
-  const port = portOf(folder);
+async function accepts(port: number): Promise<boolean> {
   if (port === 0) return false;
   const socket = connect(port, '127.0.0.1');
   try {

@@ -1,4 +1,6 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import type { Framing } from '../../src/sinks/syslog/frame.ts';
 
 /** One accepted connection, as its script sees it. */
@@ -156,6 +158,28 @@ export async function startCollector(
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A port of which the queue is full: connecting to it gets no answer at all. */
+export async function startDeaf(): Promise<{ port: number; close(): Promise<void> }> {
+  const listenAndSleep = `
+    const server = require('node:net').createServer();
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      require('node:worker_threads').parentPort.postMessage(server.address().port);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`;
+  const worker = new Worker(listenAndSleep, { eval: true });
+  const [port] = (await once(worker, 'message')) as [number];
+  // Linux takes one more than the backlog; those after that hang like the one under test.
+  const queued = Array.from({ length: 4 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  await once(queued[1]!, 'connect');
+  return {
+    port,
+    async close() {
+      for (const socket of queued) socket.destroy();
+      await worker.terminate();
     },
   };
 }

@@ -29,6 +29,9 @@ const MAPPING_VERSION = '1';
 /** Less cannot hold ids, times and a name: a smaller budget is taken for this. */
 const MIN_BYTES = 1024;
 
+/** A name is not cut below this, escapes included. */
+const MIN_NAME_BYTES = 32;
+
 /** Digits set aside for the numbers of a telling, so that they cannot change the number of parts. */
 const DIGITS = { stream: 10, sequence: 16, sent: 16 };
 
@@ -44,7 +47,7 @@ const MAX_CS6 = dictionary.cs6.max ?? 0;
 /** A piece of an event: a key with its value (and label), or an item of cs6. */
 interface Piece {
   readonly key: Key;
-  /** As it stands in the line. */
+  /** As it stands in the line; an item without its escapes. */
   readonly text: string;
 }
 
@@ -57,10 +60,18 @@ interface Piece {
 export function renderParts(event: Event, telling: Telling, encoder: Encoder, maxBytes: number): string[] {
   const pieces = new Map<Key, string>();
   for (const [key, value] of event.draft.values) pieces.set(key, pairOf(key, value, event.draft, encoder));
-  const budget = Math.max(MIN_BYTES, Math.floor(maxBytes) || 0);
-  return (
-    renderOne(event, telling, encoder, budget, pieces) ?? renderMany(event, telling, encoder, budget, pieces)
-  );
+  const job = { event, telling, encoder, pieces, budget: Math.max(MIN_BYTES, Math.floor(maxBytes) || 0) };
+  return renderOne(job) ?? renderMany(job);
+}
+
+interface Job {
+  readonly event: Event;
+  readonly telling: Telling;
+  readonly encoder: Encoder;
+  /** What the draft holds, as it stands in the line. */
+  readonly pieces: ReadonlyMap<Key, string>;
+  /** Most bytes of a line. */
+  readonly budget: number;
 }
 
 function pairOf(key: Key, value: string, draft: Draft, encoder: Encoder): string {
@@ -110,13 +121,8 @@ function lineOf(header: string, ...pieces: readonly ReadonlyMap<Key, string>[]):
   return line;
 }
 
-function renderOne(
-  event: Event,
-  telling: Telling,
-  encoder: Encoder,
-  budget: number,
-  pieces: ReadonlyMap<Key, string>,
-): string[] | undefined {
+/** The whole event in one line, if it has room for that. */
+function renderOne({ event, telling, encoder, budget, pieces }: Job): string[] | undefined {
   const { draft } = event;
   const shortened = draft.shortened.size + draft.items.filter((item) => item.cut).length;
   const all = draft.items.map((item) => item.text);
@@ -132,91 +138,97 @@ function renderOne(
   return [line];
 }
 
-function renderMany(
-  event: Event,
-  telling: Telling,
-  encoder: Encoder,
-  budget: number,
-  pieces: ReadonlyMap<Key, string>,
-): string[] {
-  const { draft } = event;
-  const shortened = new Set<string>(draft.shortened);
-  const isFlow = (key: Key) => dictionary[key].in === 'flow';
-
-  // What stands in every part, with room for the numbers and for what cs6 has round its items.
-  const always = new Map([...pieces].filter(([key]) => !isFlow(key)));
-  const evidenceFrame = pairOf('cs6', '', draft, encoder).length + 1 + TRUNCATED_BYTES;
-  const sizeOfAlways = (header: string) =>
-    Buffer.byteLength(lineOf(header, always, tellingPieces(telling, 0, 1))) +
-    growth(telling) +
-    PART_BYTES +
-    evidenceFrame;
-
-  // Leave a quarter for the pieces that are in one part only, so that there are not too many parts.
-  const target = Math.floor((budget * 3) / 4);
-  let name = event.name;
-  let size = sizeOfAlways(headerOf(event, name, encoder));
-  const moved: Key[] = [];
-  for (const key of yielding) {
-    if (size <= target) break;
-    const piece = always.get(key);
-    if (piece === undefined) continue;
-    always.delete(key);
-    moved.push(key);
-    size -= Buffer.byteLength(piece) + 1;
-  }
-  if (size > target) {
-    const bytes = Buffer.byteLength(encoder.header(name));
-    const room = Math.max(32, bytes - (size - target));
-    if (room < bytes) {
-      name = shortenBytes(name, room, (point) => encoder.header(point).trimEnd() || ' ');
-      shortened.add('name');
-    }
-  }
-  const header = headerOf(event, name, encoder);
-  const room = budget - sizeOfAlways(header);
-
-  const flow: Piece[] = [];
-  const items: Item[] = [];
-  for (const key of [...moved.reverse(), ...(['msg', 'cs5', 'cs4'] as const)]) {
-    const piece = pieces.get(key);
-    const value = draft.values.get(key);
-    if (piece === undefined || value === undefined) continue;
-    const tooLong = Buffer.byteLength(piece) + 1 - room;
-    if (tooLong <= 0) {
-      flow.push({ key, text: piece });
-      continue;
-    }
-    shortened.add(key);
-    if (dictionary[key].type === 'text') {
-      const frame = Buffer.byteLength(pairOf(key, '', draft, encoder)) + 1;
-      flow.push({ key, text: pairOf(key, shortenBytes(value, room - frame, encoder.value), draft, encoder) });
-    } else {
-      items.push({ ...itemOf(`${key}:${value}`), cut: false });
-    }
-  }
-  const itemBytes = room - SEPARATOR.length;
-  let itemsCut = 0;
-  for (const item of [...items, ...draft.items]) {
-    let { text, cut } = item;
-    if (Buffer.byteLength(encoder.value(text)) > itemBytes) {
-      text = shortenBytes(text, itemBytes, encoder.value);
-      cut = true;
-    }
-    if (cut) itemsCut += 1;
-    flow.push({ key: 'cs6', text });
-  }
-
+function renderMany(job: Job): string[] {
+  const { event, telling, encoder } = job;
+  const { header, always, moved, room, nameCut } = makeRoom(job);
+  const { flow, shortened } = flowOf(job, moved, room);
   const parts = pack(flow, room, encoder);
-  const count = shortened.size + itemsCut;
+  const count = shortened + (nameCut && !event.draft.shortened.has('name') ? 1 : 0);
   return parts.map((part, index) => {
     const own = tellingPieces(telling, index, parts.length);
     const evidence = part.filter(({ key }) => key === 'cs6').map(({ text }) => text);
     if (count > 0) evidence.push(`${TRUNCATED}${count}`);
     for (const { key, text } of part) if (key !== 'cs6') own.set(key, text);
-    if (evidence.length > 0) own.set('cs6', pairOf('cs6', evidence.join(SEPARATOR), draft, encoder));
+    if (evidence.length > 0) own.set('cs6', pairOf('cs6', evidence.join(SEPARATOR), event.draft, encoder));
     return lineOf(header, always, own);
   });
+}
+
+/** What stands in every part, and the room that is left in each for what stands in one only. */
+interface Frame {
+  readonly header: string;
+  readonly always: ReadonlyMap<Key, string>;
+  /** Keys that gave way, the most important first. */
+  readonly moved: readonly Key[];
+  readonly room: number;
+  readonly nameCut: boolean;
+}
+
+function makeRoom({ event, telling, encoder, budget, pieces }: Job): Frame {
+  const always = new Map([...pieces].filter(([key]) => dictionary[key].in !== 'flow'));
+  // Room for the numbers, and for what cs6 has round its items.
+  const evidenceFrame = pairOf('cs6', '', event.draft, encoder).length + 1 + TRUNCATED_BYTES;
+  const set = growth(telling) + PART_BYTES + evidenceFrame;
+  const sizeWith = (header: string) =>
+    Buffer.byteLength(lineOf(header, always, tellingPieces(telling, 0, 1))) + set;
+
+  // A quarter is for what stands in one part only, so that there are not too many of them.
+  const target = Math.floor((budget * 3) / 4);
+  const moved: Key[] = [];
+  let header = headerOf(event, event.name, encoder);
+  let size = sizeWith(header);
+  for (const key of yielding) {
+    if (size <= target) break;
+    const piece = always.get(key);
+    if (piece === undefined) continue;
+    always.delete(key);
+    moved.unshift(key);
+    size -= Buffer.byteLength(piece) + 1;
+  }
+  const nameBytes = Buffer.byteLength(encoder.header(event.name));
+  const nameRoom = Math.max(MIN_NAME_BYTES, nameBytes - Math.max(0, size - target));
+  const nameCut = nameRoom < nameBytes;
+  if (nameCut) {
+    // Alone, a backslash or blank is written otherwise than within a name.
+    const inName = (point: string) => encoder.header(point).trimEnd() || ' ';
+    header = headerOf(event, shortenBytes(event.name, nameRoom, inName), encoder);
+  }
+  return { header, always, moved, room: budget - sizeWith(header), nameCut };
+}
+
+/** What stands in one part only, in order and each small enough for one; and how many fields had to be shortened. */
+function flowOf(
+  { event, encoder, pieces }: Job,
+  moved: readonly Key[],
+  room: number,
+): { readonly flow: readonly Piece[]; readonly shortened: number } {
+  const { draft } = event;
+  const flow: Piece[] = [];
+  const shortened = new Set<string>(draft.shortened);
+  const items: Item[] = [];
+  for (const key of [...moved, 'msg', 'cs5', 'cs4'] as const) {
+    const value = draft.values.get(key);
+    let text = pieces.get(key);
+    if (value === undefined || text === undefined) continue;
+    if (Buffer.byteLength(text) >= room) {
+      shortened.add(key);
+      if (dictionary[key].type !== 'text') {
+        items.push({ ...itemOf(`${key}:${value}`), cut: false });
+        continue;
+      }
+      const frame = Buffer.byteLength(pairOf(key, '', draft, encoder)) + 1;
+      text = pairOf(key, shortenBytes(value, room - frame, encoder.value), draft, encoder);
+    }
+    flow.push({ key, text });
+  }
+  let itemsCut = 0;
+  const itemBytes = room - SEPARATOR.length;
+  for (const { text, cut } of [...items, ...draft.items]) {
+    const fits = Buffer.byteLength(encoder.value(text)) <= itemBytes;
+    if (cut || !fits) itemsCut += 1;
+    flow.push({ key: 'cs6', text: fits ? text : shortenBytes(text, itemBytes, encoder.value) });
+  }
+  return { flow, shortened: shortened.size + itemsCut };
 }
 
 /** Deals the pieces out, in order, into as few parts as have room for them; at least one. */

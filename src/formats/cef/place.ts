@@ -64,10 +64,21 @@ export function place(entities: readonly Entity[], draft: Draft): void {
   for (const entity of entities) {
     if (!isTold(entity)) continue;
     const where = sided.has(entity.reading.group ?? 'message') && entity.side === 'destination';
-    for (const [name, value] of entity.reading.notes ?? []) {
+    for (const [name, value] of [...lostAddress(entity, entities, draft), ...(entity.reading.notes ?? [])]) {
       if (value !== '') draft.item(`${name}:${value}${where ? '[destination]' : ''}`);
     }
   }
+}
+
+/** The address of a device that has its keys, but whose address key another had before it. */
+function lostAddress({ reading, side }: Entity, entities: readonly Entity[], draft: Draft): readonly Note[] {
+  if (reading.group !== 'host') return [];
+  const address = reading.extras?.find(([to]) => to === 'address')?.[1] ?? '';
+  const isTold =
+    stands(address, draft) ||
+    !draft.has(keyFor('address', address, side)) ||
+    entities.some(({ word, reading }) => word === 'ip' && reading.value === address);
+  return isTold ? [] : [['ip', address]];
 }
 
 function fill(draft: Draft, claims: readonly Claim[], entitySide: Side, cs5Label?: string): void {

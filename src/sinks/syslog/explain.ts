@@ -24,12 +24,11 @@ const meanings: Readonly<Record<string, readonly [reason: UnavailableReason, mea
 /** An error of a socket, in words for people. `doing` is what failed: `connecting`, `sending`. */
 export function explain(peer: string, doing: string, cause: unknown): UnavailableError {
   if (cause instanceof UnavailableError) return cause;
-  const code = codeOf(cause);
-  const [reason, meaning] = meanings[code] ?? ['network', cause instanceof Error ? cause.message : code];
-  return new UnavailableError(`${doing} to ${peer} failed: ${meaning} (${code})`, { reason, cause });
-}
-
-function codeOf(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' ? code : 'no code';
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+  const [reason, meaning] = meanings[code ?? ''] ?? [
+    'network',
+    cause instanceof Error ? cause.message : String(cause),
+  ];
+  const told = code === undefined ? meaning : `${meaning} (${code})`;
+  return new UnavailableError(`${doing} to ${peer} failed: ${told}`, { reason, cause });
 }

@@ -233,6 +233,11 @@ describe('an address', () => {
     expect(fields.src).toBe('198.51.100.9');
   });
 
+  it('of a device is told even when another has its key', () => {
+    const fields = keysOf(ip('10.0.0.1', { roles: ['source'] }), device('a', { lastIpAddress: '10.0.0.2' }));
+    expect(fields).toMatchObject({ src: '10.0.0.1', shost: 'a', cs6: 'ip:10.0.0.2' });
+  });
+
   it.each([
     ['2001:DB8::1', 'c6a3', '2001:db8::1'],
     ['fe80::1%5', 'c6a3', 'fe80::1'],

@@ -194,7 +194,10 @@ function expectUnforged(text: string, other: string): void {
   }
 }
 
-describe('what an attacker writes', () => {
+/** The properties take seconds alone, and longer on a machine that others use. */
+const patience = { timeout: 180_000 };
+
+describe('what an attacker writes', patience, () => {
   it.each(attacks)('S6: comes out as it went in: %j', (text) => {
     for (const other of attacks) expectUnforged(text, other);
   });
@@ -382,7 +385,7 @@ const anyRecord = fc
   })
   .map((fields) => aRecord({}, fields));
 
-describe('any record', () => {
+describe('any record', patience, () => {
   it('S8: gives valid events within the budget, whose number does not depend on the stamp', () => {
     fc.assert(
       fc.property(anyRecord, fc.integer({ min: 1024, max: 9000 }), (record, maxBytes) => {

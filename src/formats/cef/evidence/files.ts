@@ -96,7 +96,8 @@ export function process(raw: Json | undefined): Reading {
 }
 
 function withPid(name: string, pid: string): string {
-  return pid === '' ? name : `${name}(${pid})`;
+  if (name === '' || pid === '') return name || (pid && `pid ${pid}`);
+  return `${name}(${pid})`;
 }
 
 export function registryKey(raw: Json | undefined): Reading {

@@ -1,5 +1,6 @@
 import type { SecurityNamespace as Graph } from '@microsoft/microsoft-graph-types';
 import type { Json } from '../../../core/record.ts';
+import { parseAddress } from '../address.ts';
 import { object, text, texts } from '../read.ts';
 import { ids, type Note, nestedList, type Reading } from './reading.ts';
 
@@ -73,7 +74,7 @@ function message(mail: Message): Reading {
   return {
     value: mail.id || mail.subject || mail.sender,
     ids: ids(['message', mail.id && `${mail.id}/${recipient}`]),
-    covers: ids(['user', mail.sender], ['user', recipient]),
+    covers: ids(['user', mail.sender], ['user', recipient], ['ip', parseAddress(mail.senderIp)?.text ?? '']),
     group: 'message',
     claims: [
       ['fileId', mail.id],
