@@ -3,6 +3,7 @@
 // what they need: nothing newer than dynamic import may stand in it.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const WANTED = 24;
@@ -32,8 +33,9 @@ function startAgain(node: string): void {
     process.stderr.write(`defender-relay: cannot start ${node}: ${error.message}\n`);
     process.exitCode = 1;
   });
-  child.on('exit', (code) => {
-    process.exitCode = code === null ? 1 : code;
+  child.on('exit', (code, signal) => {
+    // Ended by a signal: what a shell would say.
+    process.exitCode = signal === null ? (code as number) : 128 + constants.signals[signal];
   });
 }
 

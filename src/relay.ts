@@ -88,7 +88,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       const observer = {
         read: counts.read,
         kept(page: Page, appended: Appended) {
-          counts.kept(page.watermark, appended);
+          counts.kept(page.watermark, { ...appended, filtered: appended.filtered + page.filtered });
           watch?.kept?.(appended);
         },
       };

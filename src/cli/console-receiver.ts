@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 
 /** A syslog receiver over TCP with LF framing, that counts what it reads: the SIEM of the demo. */
 export class ConsoleReceiver {
   /** How often each line of text was read: twice is a duplicate. */
   readonly lines = new Map<string, number>();
+  readonly #sockets = new Set<Socket>();
   readonly #server = createServer((socket) => this.#read(socket));
   readonly #show: (event: string) => void;
 
@@ -27,16 +27,26 @@ export class ConsoleReceiver {
 
   async close(): Promise<void> {
     this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
     await once(this.#server, 'close');
   }
 
   #read(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
     // A reset shows on the sending side; here it only ends the reading.
     socket.on('error', () => {});
-    createInterface({ input: socket }).on('line', (line) => {
-      const count = this.lines.get(line) ?? 0;
-      this.lines.set(line, count + 1);
-      this.#show(line.slice(Math.max(0, line.indexOf('CEF:'))));
+    let rest = '';
+    // Not `readline`: it breaks lines at U+2028 too, which may stand in an event.
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.#take(line);
     });
+  }
+
+  #take(line: string): void {
+    this.lines.set(line, (this.lines.get(line) ?? 0) + 1);
+    this.#show(line.slice(Math.max(0, line.indexOf('CEF:'))));
   }
 }

@@ -18,6 +18,12 @@ import { version } from './version.ts';
 export async function main(args: readonly string[], exit: (code: number) => void): Promise<number> {
   const io = processIo(exit);
   let exitCode = 0;
+  // Unheard, an error of the standard streams would end the process. A reader that has enough (`| head`) is no
+  // fault, and the stdout sink tells by itself; without standard error there is nobody to tell.
+  io.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') io.stderr.write(`defender-relay: cannot write to standard output: ${message}\n`);
+  });
+  io.stderr.on('error', () => {});
   const program = describeProgram(io, (code) => {
     exitCode = code;
   });
@@ -113,6 +119,8 @@ function positiveNumber(text: string): number {
 
 function durationMs(text: string): number {
   const value = parseDuration(text);
-  if (value === undefined) throw new InvalidArgumentError('expected a duration such as "30s" or "2m".');
+  if (value === undefined || value < 1_000) {
+    throw new InvalidArgumentError('expected a duration of at least a second, such as "30s" or "2m".');
+  }
   return value;
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { UsageError } from '../core/errors.ts';
-import { parseJson } from '../lib/json.ts';
+import { parseJson, stringifyJson } from '../lib/json.ts';
 import type { Io } from './io.ts';
 
 /** Alerts of a file (`-`: standard input): one alert, a JSON array, `{"value": [...]}`, or one alert a line. */
@@ -19,8 +19,8 @@ export async function readAlerts(file: string, io: Pick<Io, 'stdin'>): Promise<o
 /** @throws {UsageError} that names file and line */
 export function alertsOf(content: string, name: string): object[] {
   // A byte order mark is what Windows editors put in front.
-  const json = content.replace(/^\uFEFF/, '').trim();
-  if (json === '')
+  const json = content.replace(/^\uFEFF/, '');
+  if (json.trim() === '')
     throw new UsageError(
       `${name}: is empty; expected an alert, an array of alerts, {"value": [...]}, or an alert a line`,
     );
@@ -65,6 +65,6 @@ function parseLine(line: string, name: string, number: number): unknown {
 function alertOf(value: unknown, where: string): object {
   if (isObject(value)) return value;
   throw new UsageError(
-    `${where}: expected an alert (a JSON object), found ${Array.isArray(value) ? 'an array' : JSON.stringify(value)}`,
+    `${where}: expected an alert (a JSON object), found ${Array.isArray(value) ? 'an array' : stringifyJson(value)}`,
   );
 }

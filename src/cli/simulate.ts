@@ -53,7 +53,9 @@ export async function simulateCommand(flags: SimulateFlags, io: Io): Promise<num
     const say = (line: string) => io.stdout.write(`${line}\n`);
     say(`${colors.bold('Graph and token authority')}  ${simulator.url}`);
     if (flags.dir !== undefined) {
-      const files = await writeSimulatorFiles(flags.dir, simulator);
+      const files = await writeSimulatorFiles(flags.dir, simulator).catch((cause: Error) => {
+        throw new UsageError(`--dir ${flags.dir}: ${cause.message}`, { cause });
+      });
       say(`${colors.bold('CA to trust')}                ${files.ca}`);
       say(`${colors.bold('a relay that reads from it')} defender-relay run --config ${files.config}`);
     }

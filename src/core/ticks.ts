@@ -10,17 +10,30 @@ export const TICKS_PER_MS = 10_000n;
 /** Ticks from 0001-01-01 to 1970-01-01. */
 const UNIX_EPOCH_TICKS = 621_355_968_000_000_000n;
 
+/** Ticks of 9999-12-31T23:59:59.9999999Z: what comes later has no four-digit year. */
+const LAST_TICKS = 3_155_378_975_999_999_999n;
+
 const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,7})\d*)?(Z|[+-]\d{2}:\d{2})$/i;
 
-/** Ticks of an ISO 8601 time with zone; `undefined` when `text` is not one. Digits beyond the seventh are cut. */
+/**
+ * Ticks of an ISO 8601 time with zone; `undefined` when `text` is not one, or not in the years 1 to 9999. Digits
+ * beyond the seventh are cut.
+ */
 export function ticksOf(text: unknown): bigint | undefined {
   if (typeof text !== 'string') return undefined;
   const match = ISO.exec(text);
   if (!match) return undefined;
   const [, seconds = '', fraction = '', zone = 'Z'] = match;
   const ms = Date.parse(`${seconds}${zone}`.toUpperCase());
-  if (Number.isNaN(ms)) return undefined;
-  return ticksOfMs(ms) + BigInt(fraction.padEnd(7, '0'));
+  if (Number.isNaN(ms) || !isDay(seconds.slice(0, 10))) return undefined;
+  const ticks = ticksOfMs(ms) + BigInt(fraction.padEnd(7, '0'));
+  return ticks >= 0n && ticks <= LAST_TICKS ? ticks : undefined;
+}
+
+/** `Date.parse` takes the 30th of February for the 2nd of March. */
+function isDay(date: string): boolean {
+  const day = Number(date.slice(8));
+  return day <= 28 || new Date(`${date}T00:00:00Z`).getUTCDate() === day;
 }
 
 /** Ticks of a whole number of milliseconds since 1970. */

@@ -1,8 +1,8 @@
 import { isAbort } from './wait.ts';
 
 /**
- * Runs tasks side by side until `stop`. The first to fail stops the rest; returns when all have ended. Ending
- * because of an abort counts as ending well.
+ * Runs tasks side by side until `stop`. The first to fail stops the rest; returns when all have ended. To end by
+ * an AbortError is to end well, once there was an abort.
  *
  * @throws the first failure; an AggregateError when there were several
  */
@@ -17,14 +17,13 @@ export async function runTogether(
       try {
         await task(signal);
       } catch (error) {
+        if (isAbort(error) && signal.aborted) return;
         sibling.abort();
         throw error;
       }
     }),
   );
-  const failures = ended.flatMap((end) =>
-    end.status === 'rejected' && !isAbort(end.reason) ? [end.reason as unknown] : [],
-  );
+  const failures = ended.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, 'several parts failed');
 }

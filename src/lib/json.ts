@@ -4,7 +4,7 @@
  */
 
 /** Only text with a run of 16 digits outside a longer word can hold such an integer; the rest is read at full speed. */
-const MAYBE_LONG = /[:[,\s]-?\d{16,}/;
+const MAYBE_LONG = /(?:^|[:[,\s])-?\d{16,}/;
 
 /** @throws {SyntaxError} */
 export function parseJson(text: string): unknown {

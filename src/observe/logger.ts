@@ -13,9 +13,10 @@ export function openLogger(
   stream: { write(line: string): void },
   secrets: readonly Secret[] = [],
 ): Logger {
-  const strings = secrets
-    .map((secret) => JSON.stringify(secret.reveal()).slice(1, -1))
-    .filter((text) => text.length >= 4);
+  const strings = [...new Set(secrets.flatMap(formsOf))]
+    .filter((text) => text.length >= 4)
+    // Longest first: of a secret that begins with another one the rest must not be left.
+    .toSorted((a, b) => b.length - a.length);
   return pino(
     {
       level,
@@ -30,3 +31,14 @@ export function openLogger(
     stream,
   );
 }
+
+/** A secret as it may come to stand in a line: as it is, in JSON that is quoted there, in a query, in a form. */
+function formsOf(secret: Secret): string[] {
+  const text = secret.reveal();
+  const inQuery = encodeURIComponent(text.toWellFormed());
+  const inForm = new URLSearchParams({ '': text }).toString().slice(1);
+  return [text, escaped(text), inQuery, inForm].map(escaped);
+}
+
+/** Text as it stands between the quotes of JSON. */
+const escaped = (text: string): string => JSON.stringify(text).slice(1, -1);

@@ -129,8 +129,8 @@ export function openMetrics(version: string) {
       const labels = { sink: name };
       for (const result of ['delivered', 'filtered', 'refused']) sink.records.inc({ ...labels, result }, 0);
       for (const reason of reasons) sink.failures.inc({ ...labels, reason }, 0);
-      sink.connected.set(labels, 0);
-      sink.unconfirmed.set(labels, 0);
+      for (const start of [sink.connected, sink.unconfirmed, sink.pending, sink.oldest]) start.set(labels, 0);
+      for (const start of [sink.send, sink.delivery]) start.zero(labels);
       return {
         connected: (connected: boolean) => sink.connected.set(labels, connected ? 1 : 0),
         sent: (ms: number) => sink.send.observe(labels, ms / 1000),

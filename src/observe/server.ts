@@ -32,11 +32,8 @@ export async function openServer(
     return context.body(await shown.metrics(), 200, { 'Content-Type': shown.contentType });
   });
   app.get('/healthz', async (context) => {
-    const late = new Promise<never>((_, reject) => {
-      setTimeout(reject, ALIVE_MS, new Error('the journal does not answer')).unref();
-    });
     try {
-      await Promise.race([shown.alive(), late]);
+      await Promise.race([shown.alive(), late()]);
       return context.json({ healthy: true });
     } catch (error) {
       return context.json(
@@ -51,7 +48,9 @@ export async function openServer(
     });
     server.on('error', (cause: NodeJS.ErrnoException) => {
       const what =
-        cause.code === 'EADDRINUSE' ? 'the address is in use: is another relay running here?' : cause.message;
+        cause.code === 'EADDRINUSE'
+          ? 'the address is in use: is another relay running here?'
+          : `${cause.message}.`;
       reject(
         new RelayError(
           `server.listen ${listen.host}:${listen.port}: ${what} Choose another with server.listen, or "off".`,
@@ -59,6 +58,12 @@ export async function openServer(
         ),
       );
     });
+  });
+}
+
+function late(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(reject, ALIVE_MS, new Error('the journal does not answer')).unref();
   });
 }
 

@@ -99,6 +99,8 @@ async function session(
     if (batch.rendered.length === 0) return { confirmed: Promise.resolve(NOTHING) };
     const started = options.now();
     const receipt = await sink.send(batch.rendered, sending);
+    // After a failure nobody comes to look at the later receipts; unheard, a rejection would end the process.
+    receipt.confirmed.catch(() => {});
     observer.sent(options.now() - started);
     return receipt;
   };
@@ -128,7 +130,7 @@ async function session(
   /** Everything written is confirmed, and everything confirmed is settled. */
   const drain = async (): Promise<void> => {
     await orAbort(queue.onIdle(), sending);
-    await sink.confirm(sending);
+    await orAbort(sink.confirm(sending), sending);
     await orAbort(settling, sending);
   };
 
@@ -167,10 +169,13 @@ async function session(
     throw broken.signal.aborted ? broken.signal.reason : error;
   } finally {
     observer.connected(false);
-    await sink.close();
-    // What is unconfirmed has been rejected by now: after this nothing of this session moves the cursor.
-    await settling.catch(() => {});
-    unconfirmed.clear();
+    try {
+      await sink.close();
+    } finally {
+      // What is unconfirmed has been rejected by now: after this nothing of this session moves the cursor.
+      await settling.catch(() => {});
+      unconfirmed.clear();
+    }
   }
 }
 

@@ -44,6 +44,8 @@ export function render(
     try {
       const stamp = { stream, sequence, sentMs: options.nowMs, maxBytes: options.maxBytes };
       events = options.format(record, stamp);
+      // The cursor would pass over it, and nobody would ever hear of the record.
+      if (events.length === 0) throw new Error('the format made no event of it');
     } catch (error) {
       refused.push({ record, reason: 'format', detail: String(error) });
     }

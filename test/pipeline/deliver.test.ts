@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { JournalError, UnavailableError } from '../../src/core/errors.ts';
 import type { Format } from '../../src/core/format.ts';
-import type { Sink } from '../../src/core/sink.ts';
+import type { Rendered, SendResult, Sink } from '../../src/core/sink.ts';
 import { type DeliverOptions, delivery } from '../../src/pipeline/deliver.ts';
 import { withTimeout } from '../../src/pipeline/policies/timeout.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
@@ -36,6 +37,20 @@ function options(
       refused: nothing,
       unconfirmed: nothing,
     },
+    ...overrides,
+  };
+}
+
+/** A sink that takes all and answers at once, but for what the test says. */
+function custom(overrides: Partial<Sink>): Sink {
+  return {
+    headerBytes: 0,
+    open: async () => {},
+    send: async () => ({ confirmed: Promise.resolve({ refused: [] }) }),
+    messages: ({ events }) => events,
+    window: () => ({ records: 1000, bytes: 1_000_000 }),
+    confirm: async () => {},
+    close: async () => {},
     ...overrides,
   };
 }
@@ -212,5 +227,243 @@ describe('delivery()', () => {
       ),
       { numRuns: 100 },
     );
+  });
+
+  it('keeps the order of the revisions of one alert, whatever fails', async () => {
+    let steps = 0;
+    const revisions = Array.from({ length: 40 }, (_, n) =>
+      aRecord({}, { id: `a${n % 3}`, revision: BigInt(n) }),
+    );
+    const journal = new MemoryJournal(revisions);
+    const sink = new ScriptedSink({
+      room: { records: 5, bytes: 10_000 },
+      script: () => (++steps % 7 === 0 ? 'fail' : 'ok'),
+    });
+    await deliverAll(journal, options(journal, sink));
+    for (const id of ['a0', 'a1', 'a2']) {
+      const own = ({ record }: Rendered) => record.id === id;
+      const accepted = sink.confirmed.filter(own).map(({ record }) => record.revision);
+      expect(accepted).toEqual(
+        revisions.filter((record) => record.id === id).map(({ revision }) => revision),
+      );
+      // Of all copies that the far end has seen, the last one is the newest.
+      expect(sink.written.findLast(own)?.record.revision).toBe(accepted.at(-1));
+    }
+  });
+
+  it('never has two sends at a time', async () => {
+    const journal = new MemoryJournal(records(30));
+    let sending = 0;
+    let most = 0;
+    const sink = custom({
+      async send() {
+        most = Math.max(most, ++sending);
+        await new Promise(setImmediate);
+        sending--;
+        return { confirmed: Promise.resolve({ refused: [] }) };
+      },
+    });
+    await deliverAll(journal, options(journal, sink));
+    expect(most).toBe(1);
+  });
+
+  it('S9: sets aside what the far end refuses for good, and counts only the rest as delivered', async () => {
+    const journal = new MemoryJournal(records(3));
+    const delivered: string[] = [];
+    const sink = custom({
+      send: async () => ({
+        confirmed: Promise.resolve({
+          refused: [
+            { index: 1, reason: 'rejected', detail: 'too odd' },
+            { index: 99, reason: 'rejected', detail: 'there is no such record' },
+          ],
+        }),
+      }),
+    });
+    const { observer } = options(journal, sink);
+    const told = {
+      ...observer,
+      delivered: (some: readonly { id: string }[]) => delivered.push(...some.map(({ id }) => id)),
+    };
+    await deliverAll(journal, options(journal, sink, { observer: told }));
+    expect(delivered).toEqual(['a0', 'a2']);
+    expect(journal.advances.flatMap(({ refused }) => refused)).toMatchObject([
+      { record: { id: 'a1' }, reason: 'rejected', detail: 'too odd' },
+    ]);
+    expect(journal.cursor.index).toBe(2);
+  });
+
+  it.each(['open', 'send', 'window', 'confirm', 'close'] as const)(
+    'ends with the error of a sink that throws in %s() before it has begun, and lets go of it',
+    async (method) => {
+      const journal = new MemoryJournal(records(3));
+      let closed = 0;
+      const sink = custom({
+        close: async () => void closed++,
+        [method]: () => {
+          closed++;
+          throw new TypeError(`a bug in ${method}`);
+        },
+      });
+      const stop = { soft: AbortSignal.timeout(20), hard: new AbortController().signal };
+      await expect(delivery(options(journal, sink))(stop, () => {})).rejects.toThrow(`a bug in ${method}`);
+      expect(closed).toBeGreaterThan(0);
+    },
+  );
+
+  it.each([
+    ['no receipt', undefined],
+    ['a receipt without a promise', {}],
+    ['a receipt with a broken result', { confirmed: Promise.resolve(undefined) }],
+  ])('moves no cursor when a sink gives %s', async (_, receipt) => {
+    const journal = new MemoryJournal(records(3));
+    const sink = custom({ send: async () => receipt as never });
+    const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
+    await expect(delivery(options(journal, sink))(stop, () => {})).rejects.toThrow(TypeError);
+    expect(journal.advances).toEqual([]);
+  });
+
+  it('lets no rejected receipt end the process, also not those that nobody waits for any more', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const journal = new MemoryJournal(records(9));
+    const rejects: ((error: Error) => void)[] = [];
+    const sink = custom({
+      send: async () => {
+        const { promise, reject } = Promise.withResolvers<SendResult>();
+        rejects.push(reject);
+        return { confirmed: promise };
+      },
+    });
+    const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
+    const running = delivery(options(journal, sink))(stop, () => {});
+    await expect.poll(() => rejects.length).toBe(3);
+    for (const reject of rejects) reject(new UnavailableError('reset', { reason: 'network' }));
+    await expect(running).rejects.toThrow('reset');
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+
+  it('K5: moves the cursor over an unbroken run only, when a later receipt settles before a failed one', async () => {
+    const journal = new MemoryJournal(records(9));
+    const receipts: PromiseWithResolvers<SendResult>[] = [];
+    const sink = custom({
+      send: async () => {
+        receipts.push(Promise.withResolvers());
+        return { confirmed: receipts.at(-1)!.promise };
+      },
+    });
+    const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
+    const running = delivery(options(journal, sink))(stop, () => {});
+    await expect.poll(() => receipts.length).toBe(3);
+    receipts[0]!.resolve({ refused: [] });
+    receipts[2]!.resolve({ refused: [] });
+    await expect.poll(() => journal.cursor.index).toBe(2);
+    receipts[1]!.reject(new UnavailableError('reset', { reason: 'network' }));
+    await expect(running).rejects.toThrow('reset');
+    expect(journal.cursor.index).toBe(2);
+  });
+
+  it('does not end before its receipts have settled, so that none moves the cursor under the next session', async () => {
+    for (const closing of ['well', 'badly']) {
+      const journal = new MemoryJournal(records(6));
+      const first = Promise.withResolvers<SendResult>();
+      let sends = 0;
+      const sink = custom({
+        send: async () => {
+          if (++sends > 1) throw new UnavailableError('reset', { reason: 'network' });
+          return { confirmed: first.promise };
+        },
+        close: async () => {
+          if (closing === 'badly') throw new Error('cannot be closed');
+        },
+      });
+      const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
+      let ended = false;
+      const running = delivery(options(journal, sink))(stop, () => {}).finally(() => (ended = true));
+      running.catch(() => {});
+      await expect.poll(() => sends).toBe(2);
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+      expect(ended).toBe(false);
+      first.resolve({ refused: [] });
+      await expect(running).rejects.toThrow(closing === 'well' ? 'reset' : 'cannot be closed');
+      // It was confirmed, if late: that may be used, and nothing after it.
+      expect(journal.advances.map(({ cursor }) => cursor.index)).toEqual([2]);
+    }
+  });
+
+  it.each(['open', 'send', 'confirm'] as const)(
+    'S2: at a hard stop abandons a sink that hangs in %s() and heeds no signal',
+    async (method) => {
+      const journal = new MemoryJournal(records(3));
+      let entered = false;
+      const close = Promise.withResolvers<never>();
+      close.promise.catch(() => {});
+      const sink = custom({
+        send: async () => ({ confirmed: close.promise }),
+        close: async () => close.reject(new UnavailableError('closed', { reason: 'other' })),
+        [method]: () => {
+          entered = true;
+          return new Promise<never>(() => {});
+        },
+      });
+      const soft = new AbortController();
+      const hard = new AbortController();
+      const stop = { soft: soft.signal, hard: hard.signal };
+      const running = delivery(options(journal, withTimeout(sink, 2 ** 30)))(stop, () => {});
+      if (method === 'confirm') soft.abort();
+      await expect.poll(() => entered).toBe(true);
+      soft.abort();
+      hard.abort();
+      await expect(running).rejects.toMatchObject({ name: 'AbortError' });
+      expect(journal.advances).toEqual([]);
+    },
+  );
+
+  it('passes a lost journal on as what it is', async () => {
+    const journal = new MemoryJournal(records(3));
+    journal.advance = () => {
+      throw new JournalError('the disk is gone');
+    };
+    const sink = new ScriptedSink({ autoConfirm: true });
+    const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
+    const running = delivery(options(journal, sink))(stop, () => {});
+    await expect(running).rejects.toThrow(JournalError);
+    expect(sink.closed).toBe(1);
+  });
+
+  it('waits for records without end, and takes those that come', async () => {
+    const journal = new MemoryJournal([]);
+    const sink = new ScriptedSink({ autoConfirm: true });
+    const soft = new AbortController();
+    const stop = { soft: soft.signal, hard: new AbortController().signal };
+    const running = delivery(options(journal, sink))(stop, () => {});
+    await new Promise(setImmediate);
+    journal.append(...records(2));
+    await expect.poll(() => journal.cursor.index).toBe(1);
+    soft.abort();
+    await running;
+    expect(sink.opened).toBe(1);
+  });
+
+  it('tells that it is healthy only when the far end has answered, and that it is open while it is', async () => {
+    const journal = new MemoryJournal(records(3));
+    const sink = new ScriptedSink();
+    const told: (string | boolean)[] = [];
+    const { observer } = options(journal, sink);
+    const telling = { ...observer, connected: (connected: boolean) => void told.push(connected) };
+    const soft = new AbortController();
+    const stop = { soft: soft.signal, hard: new AbortController().signal };
+    const run = delivery(options(journal, sink, { observer: telling }));
+    const running = run(stop, () => told.push('healthy'));
+    await expect.poll(() => sink.written.length).toBe(3);
+    expect(told).toEqual([true]);
+    soft.abort();
+    await running;
+    expect(told).toEqual([true, 'healthy', false]);
   });
 });

@@ -32,10 +32,13 @@ type State = 'quiet' | 'looking' | 'closing' | 'waiting' | 'settled';
  * - `closing`: `end()` was called, our FIN is not yet out. Any end still proves nothing.
  * - `waiting`: our FIN is out (`finish`). The peer's FIN (`end`) is the proof. An error, a close without FIN, or the
  *   time-out proves nothing.
- * - `settled`: said one or the other. What happens to the connection after that is of no interest: a RST after
- *   the peer's FIN cannot be about our bytes, for they had all come in before our FIN.
+ * - `settled`: said one or the other. What happens to the connection after that is not looked at.
  *
- * A FIN that crosses ours counts as proof: it was sent after `quiet`, so by a peer to which all had come in.
+ * A FIN that crosses ours counts as proof: it came after `looking`, so from a peer to which all had come in.
+ *
+ * One gap is left. TCP may hold our last bytes back for longer than `quiet` (a slow reader, a lost segment). A peer
+ * that closes by itself within the round trip in which they are still under way, having just read all that it had,
+ * sends a FIN that looks like an answer; the RST that follows it comes too late for us to see.
  */
 export function confirmByClose(socket: Duplex, options: ConfirmOptions): Promise<void> {
   const { peer, timeoutMs } = options;

@@ -72,7 +72,7 @@ export class GraphAlerts implements Source {
     if (stored === undefined) {
       checkpoint = await this.#begin(signal);
       // Kept before anything is read, so that a crash does not move the start.
-      yield this.#page([], checkpoint);
+      yield this.#page([], checkpoint, checkpoint);
     } else {
       checkpoint = this.#parse(stored);
     }
@@ -101,12 +101,12 @@ export class GraphAlerts implements Source {
       for (const { revision } of records) progress = progressed(progress, revision);
       // Only a missing next link is the end: a page may be short or empty for reasons of Graph's own.
       if (answer.next === undefined) {
-        yield this.#page(records, done(checkpoint, reading, progress, this.#settings));
+        yield this.#page(records, done(checkpoint, reading, progress, this.#settings), checkpoint);
         this.#top = Math.min(TOP, this.#top * 2);
         return;
       }
       // Until the last page is kept the old checkpoint holds: after a crash all is read again, and `seen` knows it.
-      yield this.#page(records, checkpoint);
+      yield this.#page(records, checkpoint, checkpoint);
       answer = await this.#askNext(answer.next, links, signal);
     }
   }
@@ -190,11 +190,12 @@ export class GraphAlerts implements Source {
     return records;
   }
 
-  #page(records: readonly SourceRecord[], checkpoint: Checkpoint): Page {
+  /** @param begun where the reading began: what it asks for must be above the floor, to its last page (K4) */
+  #page(records: readonly SourceRecord[], checkpoint: Checkpoint, begun: Checkpoint): Page {
     return {
       records,
       checkpoint: formatCheckpoint(checkpoint),
-      floor: floorOf(checkpoint, this.#settings),
+      floor: floorOf(begun, this.#settings),
       watermark: checkpoint.watermark,
       filtered: 0,
     };

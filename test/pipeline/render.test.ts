@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Format, Stamp } from '../../src/core/format.ts';
+import type { Loan } from '../../src/core/journal.ts';
+import { render } from '../../src/pipeline/render.ts';
+import { aRecord } from '../support/records.ts';
+
+const from = { cursor: { batch: 1, index: -1 }, stream: 7, sequence: 100 };
+const wide = { records: 1000, bytes: 1_000_000 };
+
+/** A loan of records whose ids say into how many events of how many bytes the format makes them. */
+function loan(...ids: string[]): Loan {
+  return {
+    records: ids.map((id) => aRecord({ id })),
+    ends: ids.map((_, index) => ({ batch: 1, index })),
+  };
+}
+
+const format: Format = ({ id }) => {
+  if (id.startsWith('throws')) throw new Error(id);
+  const [parts = 1, bytes = 1] = id.split('x').map(Number);
+  return Array.from({ length: parts }, () => 'é'.repeat(bytes / 2));
+};
+const options = { format, maxBytes: 900, headerBytes: 0, nowMs: 5 };
+
+describe('render()', () => {
+  it('numbers events on, part by part, and ends behind the last record', () => {
+    const batch = render(loan('1x2', '3x2', '1x2'), from, wide, options, false);
+    expect(batch?.rendered.map(({ stream, sequence, events }) => [stream, sequence, events.length])).toEqual([
+      [7, 101, 1],
+      [7, 102, 3],
+      [7, 105, 1],
+    ]);
+    expect(batch?.end).toEqual({ cursor: { batch: 1, index: 2 }, stream: 7, sequence: 105 });
+  });
+
+  it('gives the format its number, its time and its budget', () => {
+    const stamps: Stamp[] = [];
+    const spy: Format = (_, stamp) => {
+      stamps.push(stamp);
+      return ['x'];
+    };
+    render(loan('a', 'b'), from, wide, { ...options, format: spy }, false);
+    expect(stamps).toEqual([
+      { stream: 7, sequence: 101, sentMs: 5, maxBytes: 900 },
+      { stream: 7, sequence: 102, sentMs: 5, maxBytes: 900 },
+    ]);
+  });
+
+  it('counts bytes, not characters, and a header for each event', () => {
+    const batch = render(loan('2x10'), from, wide, { ...options, headerBytes: 3 }, false);
+    expect(batch?.bytes).toBe(2 * (10 + 3));
+  });
+
+  it('takes what there is room for', () => {
+    const byBytes = render(loan('1x10', '1x10', '1x10'), from, { records: 9, bytes: 20 }, options, false);
+    expect(byBytes?.rendered).toHaveLength(2);
+    expect(byBytes?.end).toMatchObject({ cursor: { index: 1 }, sequence: 102 });
+    const byRecords = render(loan('1x10', '1x10', '1x10'), from, { records: 1, bytes: 99 }, options, false);
+    expect(byRecords?.end).toMatchObject({ cursor: { index: 0 } });
+  });
+
+  it('is undefined when not even the first fits, unless it is forced, and then it is alone', () => {
+    for (const room of [
+      { records: 0, bytes: 99 },
+      { records: 9, bytes: 9 },
+      { records: -1, bytes: -1 },
+    ]) {
+      expect(render(loan('1x10', '1x2'), from, room, options, false)).toBeUndefined();
+      expect(render(loan('1x10', '1x2'), from, room, options, true)?.rendered).toHaveLength(1);
+    }
+  });
+
+  it('S8: sets aside what the format cannot take, keeps its number, and goes on', () => {
+    const batch = render(loan('1x2', 'throws', '1x2'), from, wide, options, false);
+    expect(batch?.rendered.map(({ sequence }) => sequence)).toEqual([101, 103]);
+    expect(batch?.refused).toMatchObject([
+      { record: { id: 'throws' }, reason: 'format', detail: 'Error: throws' },
+    ]);
+    expect(batch?.end).toMatchObject({ cursor: { index: 2 }, sequence: 103 });
+  });
+
+  it('S8: sets aside what the format makes nothing of: no record goes without a word', () => {
+    const batch = render(loan('0x0', '1x2'), from, wide, options, false);
+    expect(batch?.refused).toMatchObject([{ record: { id: '0x0' }, reason: 'format' }]);
+    expect(batch?.rendered.map(({ sequence }) => sequence)).toEqual([102]);
+  });
+
+  it('can consist of refusals alone', () => {
+    const batch = render(loan('throws 1', 'throws 2'), from, wide, options, false);
+    expect(batch).toMatchObject({ rendered: [], bytes: 0, end: { cursor: { index: 1 }, sequence: 102 } });
+    expect(batch?.refused).toHaveLength(2);
+  });
+
+  it('accounts for every record up to its end, and numbers without a gap but the refused', () => {
+    const ids = fc.constantFrom('1x2', '2x8', '3x100', 'throws', '0x0');
+    const room = fc.record({
+      records: fc.integer({ min: -1, max: 9 }),
+      bytes: fc.integer({ min: -1, max: 300 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(ids, { minLength: 1, maxLength: 9 }),
+        room,
+        fc.boolean(),
+        (names, space, force) => {
+          const batch = render(loan(...names), from, space, options, force);
+          if (!batch) return;
+          const done = names.slice(0, batch.end.cursor.index + 1);
+          expect(batch.rendered.length + batch.refused.length).toBe(done.length);
+          const numbers = done.map((id) => Math.max(1, Number(id.split('x')[0]) || 0));
+          expect(batch.end.sequence).toBe(from.sequence + numbers.reduce((sum, count) => sum + count, 0));
+          if (!force) {
+            expect(batch.bytes).toBeLessThanOrEqual(Math.max(0, space.bytes));
+            expect(batch.rendered.length).toBeLessThanOrEqual(Math.max(0, space.records));
+          }
+        },
+      ),
+    );
+  });
+});
