@@ -43,7 +43,8 @@ if (Number(process.versions.node.split('.')[0]) >= WANTED) {
   import('./cli/index.ts')
     .then(({ main }) => main(process.argv.slice(2), (code) => process.exit(code)))
     .then((code) => {
-      process.exitCode = code;
+      // That standard output could not be written may have set another one.
+      if (code !== 0) process.exitCode = code;
     });
 } else {
   const node = packagedNode();

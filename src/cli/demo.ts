@@ -52,18 +52,20 @@ export async function demoCommand(flags: DemoFlags, io: Io): Promise<number> {
     const relay = runRelay(
       config,
       { version, log, now: Date.now, random: Math.random, watch: seen },
-      { soft: AbortSignal.any([stop.soft, ended.signal]), hard: stop.hard },
+      { soft: ended.signal, hard: stop.hard },
     );
     io.stdout.write(
       colors.dim(
         `# Microsoft Graph, simulated at ${simulator.url}, to a syslog receiver at 127.0.0.1:${port}\n`,
       ),
     );
-    const raising = AbortSignal.any([stop.soft, ended.signal]);
     relay.catch(() => ended.abort());
+    // Asked to stop, the demo raises no more; what is raised still arrives, if it does within the grace time.
+    const raising = AbortSignal.any([stop.soft, ended.signal]);
+    const draining = AbortSignal.any([stop.hard, ended.signal]);
     await until(() => simulator.account.pending === 0, flags.for, raising);
     simulator.stopRaising();
-    await until(() => seen.missing(simulator) === 0 && simulator.account.pending === 0, DRAIN_MS, raising);
+    await until(() => seen.missing(simulator) === 0 && simulator.account.pending === 0, DRAIN_MS, draining);
     ended.abort();
     await relay;
     const missing = seen.missing(simulator);

@@ -21,7 +21,9 @@ export async function main(args: readonly string[], exit: (code: number) => void
   // Unheard, an error of the standard streams would end the process. A reader that has enough (`| head`) is no
   // fault, and the stdout sink tells by itself; without standard error there is nobody to tell.
   io.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-    if (code !== 'EPIPE') io.stderr.write(`defender-relay: cannot write to standard output: ${message}\n`);
+    if (code === 'EPIPE') return;
+    io.stderr.write(`defender-relay: cannot write to standard output: ${message}\n`);
+    process.exitCode = 1;
   });
   io.stderr.on('error', () => {});
   const program = describeProgram(io, (code) => {

@@ -42,7 +42,7 @@ export interface PageOptions {
   /** The application role that is enough for this, for the message when it is missing. */
   readonly role: string;
   readonly signal: AbortSignal;
-  /** Most tries at passing faults; without end when it is left out. */
+  /** Most tries at passing faults but throttling, which no other url would fare better at; default: without end. */
   readonly attempts?: number;
 }
 
@@ -122,6 +122,7 @@ class TenantGraph implements Graph {
     const { attempts = Number.POSITIVE_INFINITY } = asked;
     const signal = AbortSignal.any([asked.signal, this.#closed.signal]);
     const options = { ...asked, signal };
+    let tries = 0;
     for (let attempt = 0; ; attempt++) {
       try {
         const page = await this.#once(url, options);
@@ -131,7 +132,7 @@ class TenantGraph implements Graph {
         if (!(error instanceof UnavailableError) || error instanceof TooLargeError) throw error;
         if (!passing.has(error.reason)) throw error;
         this.#tellFailing(error);
-        if (attempt + 1 >= attempts) throw error;
+        if (error.reason !== 'throttled' && ++tries >= attempts) throw error;
         const waitMs = Math.max(backoffMs(attempt, this.#backoff, this.#random), error.retryAfterMs ?? 0);
         if (error.reason === 'throttled') this.#observer.throttled(waitMs / 1000);
         await wait(waitMs, signal);

@@ -35,7 +35,7 @@ export function openLogger(
 /** A secret as it may come to stand in a line: as it is, in JSON that is quoted there, in a query, in a form. */
 function formsOf(secret: Secret): string[] {
   const text = secret.reveal();
-  const inQuery = encodeURIComponent(text.toWellFormed());
+  const inQuery = encodeURIComponent(text);
   const inForm = new URLSearchParams({ '': text }).toString().slice(1);
   return [text, escaped(text), inQuery, inForm].map(escaped);
 }

@@ -36,9 +36,11 @@ export async function ingest(
       const { records, floor } = page;
       // Records and checkpoint in one transaction: a crash here repeats a page, it never skips one (K1).
       const appended = await journal.append({ ...key, records, checkpoint: page.checkpoint, floor, updates });
+      const moved = page.checkpoint !== checkpoint;
       checkpoint = page.checkpoint;
       observer.kept(page, appended);
-      healthy();
+      // A reading that breaks behind the same page each time has got nothing done, and must wait longer and longer.
+      if (moved) healthy();
       await journal.room(signal);
     }
     observer.read();

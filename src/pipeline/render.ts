@@ -41,19 +41,22 @@ export function render(
     const sequence = end.sequence + 1;
     const { stream } = end;
     let events: readonly string[] = [];
+    let refusal: Refusal | undefined;
     try {
       const stamp = { stream, sequence, sentMs: options.nowMs, maxBytes: options.maxBytes };
       events = options.format(record, stamp);
       // The cursor would pass over it, and nobody would ever hear of the record.
       if (events.length === 0) throw new Error('the format made no event of it');
     } catch (error) {
-      refused.push({ record, reason: 'format', detail: String(error) });
+      refusal = { record, reason: 'format', detail: String(error) };
     }
     const size = events.reduce((sum, text) => sum + Buffer.byteLength(text) + options.headerBytes, 0);
     const full = bytes + size > room.bytes || rendered.length >= room.records;
     if (full && !(force && index === 0)) break;
     bytes += size;
-    if (events.length > 0) rendered.push({ record, stream, sequence, events });
+    // Not before: what the batch does not reach is refused with the next one, once.
+    if (refusal) refused.push(refusal);
+    else rendered.push({ record, stream, sequence, events });
     // A record without events keeps one number: the hole is how a SIEM sees that something is missing.
     end = { stream, sequence: end.sequence + Math.max(1, events.length), cursor: loan.ends[index]! };
   }

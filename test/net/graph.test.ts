@@ -197,6 +197,14 @@ describe('page()', () => {
     expect(graphAsked).toHaveLength(3);
   });
 
+  it('G10: waits throttling out however few attempts were asked for', async () => {
+    const { page, graphAsked, log } = await open({
+      graph: (_, n) => (n < 5 ? graphError(429, 'TooManyRequests', '') : { body: { value: [] } }),
+    });
+    expect(await page(undefined, 3), JSON.stringify(log.lines)).toMatchObject({ rows: [] });
+    expect(graphAsked).toHaveLength(6);
+  });
+
   it.each([
     [400, 'BadRequest', 'Invalid filter clause'],
     [404, 'ResourceNotFound', 'Not found.'],

@@ -7,6 +7,7 @@ interface Needs {
 }
 
 const peers = {
+  promtool: { files: ['/usr/bin/promtool'], install: 'apt-get install --no-install-recommends prometheus' },
   rsyslog: { files: ['/usr/sbin/rsyslogd'], install: 'apt-get install --no-install-recommends rsyslog' },
 } as const satisfies Record<string, Needs>;
 export type PeerName = keyof typeof peers;

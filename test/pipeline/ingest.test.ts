@@ -145,6 +145,16 @@ describe('ingest()', () => {
     ]);
   });
 
+  it('is not healthy by a page that moves nothing: a reading that always breaks behind it must not hammer', async () => {
+    const { run, told } = scene(async function* () {
+      yield page('one', 'a');
+      yield page('one', 'b');
+      throw new UnavailableError('the same next link again', { reason: 'answer' });
+    });
+    await run().catch(() => {});
+    expect(told).toEqual(['kept one', 'healthy', 'kept one']);
+  });
+
   it('Q6: reads nothing while the journal is full, and goes on when there is room', async () => {
     let pages = 0;
     let full = true;

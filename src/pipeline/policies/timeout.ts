@@ -8,14 +8,18 @@ import { orAbort } from '../../lib/wait.ts';
  */
 export function withTimeout(sink: Sink, ms: number): Sink {
   const bounded = async <T>(what: string, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>) => {
-    const deadline = AbortSignal.timeout(ms);
-    const either = AbortSignal.any([signal, deadline]);
+    const overdue = new AbortController();
+    // `AbortSignal.timeout` would stay in memory for all of its time, one for each send.
+    const timer = setTimeout(() => overdue.abort(new DOMException(`${ms} ms are over`, 'TimeoutError')), ms);
+    const either = AbortSignal.any([signal, overdue.signal]);
     try {
       // `orAbort`: also when the sink does not heed the signal.
       return await orAbort(run(either), either);
     } catch (cause) {
-      if (!deadline.aborted || signal.aborted) throw cause;
+      if (!overdue.signal.aborted || signal.aborted) throw cause;
       throw new UnavailableError(`${what} did not end within ${ms} ms`, { cause, reason: 'timeout' });
+    } finally {
+      clearTimeout(timer);
     }
   };
   return {

@@ -34,7 +34,9 @@ const VERSION = 1;
 
 /** Before the first reading ever: back from the server's `nowMs`, or from a fixed time. */
 export function firstCheckpoint(start: bigint, nowMs: number): Checkpoint {
-  return { start, watermark: start, overlapReadAt: nowMs };
+  // `startFrom` may name a year 0; ticks begin with year 1, and so does all that a filter can ask for.
+  const first = later(start, 0n);
+  return { start: first, watermark: first, overlapReadAt: nowMs };
 }
 
 /** A checkpoint as the journal keeps it. */
@@ -70,7 +72,9 @@ const isTicks = (value: unknown): value is string => typeof value === 'string' &
 
 /**
  * What to ask for next (R2): a poll goes `settle` behind the watermark, for alerts that become visible a little
- * late; and every half `overlap` one reading goes the whole `overlap` back.
+ * late; and every half `overlap` one reading goes the whole `overlap` back from the last such reading. Back from the
+ * watermark would not do: that has moved on since, by hours where a poll had to wait out an outage, and what is late
+ * by more than half of `overlap` would fall in between.
  *
  * @param nowMs the server's time, as well as it is known. When it is wrong, `overlap` is read early or one poll late.
  */
@@ -78,9 +82,15 @@ export function nextReading(checkpoint: Checkpoint, { settle, overlap }: Depths,
   const since = nowMs - checkpoint.overlapReadAt;
   // Negative: some clock went back. Reading too much does no harm.
   const due = since >= overlap / 2 || since < 0;
-  const backMs = due ? Math.max(settle, overlap) : settle;
-  const from = later(checkpoint.start, checkpoint.watermark - ticks(backMs));
-  return { kind: due ? 'overlap' : 'poll', from };
+  const from = due
+    ? lateFrom(checkpoint) - ticks(Math.max(settle, overlap))
+    : checkpoint.watermark - ticks(settle);
+  return { kind: due ? 'overlap' : 'poll', from: later(checkpoint.start, from) };
+}
+
+/** What came late and is older than this by `overlap` or more was visible at the last reading of the overlap. */
+function lateFrom({ watermark, overlapReadAt }: Checkpoint): bigint {
+  return earlier(watermark, ticksOfMs(overlapReadAt));
 }
 
 /** What is known of a reading after its first answer. */
@@ -121,9 +131,10 @@ const LONGEST_WINDOW_MS = 48 * 3_600_000;
 const MARGIN_MS = 3_600_000;
 
 /** `seen` rows of revisions before this may go: no reading asks for them any more (K4). */
-export function floorOf({ watermark }: Checkpoint, { overlap }: Depths): bigint {
-  return watermark - ticks(Math.max(overlap, LONGEST_WINDOW_MS) + MARGIN_MS);
+export function floorOf(checkpoint: Checkpoint, { overlap }: Depths): bigint {
+  return lateFrom(checkpoint) - ticks(Math.max(overlap, LONGEST_WINDOW_MS) + MARGIN_MS);
 }
 
 const ticks = (ms: number): bigint => BigInt(Math.trunc(ms)) * TICKS_PER_MS;
+const earlier = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);

@@ -36,6 +36,11 @@ describe('a checkpoint', () => {
     );
   });
 
+  it('can be read again when `startFrom` lies before all ticks', () => {
+    const first = firstCheckpoint(ticksOf('0000-01-01T00:00:00Z')!, noon);
+    expect(parseCheckpoint(formatCheckpoint(first))).toEqual(first);
+  });
+
   it.each([
     ['no JSON', '{"version":1,'],
     ['an empty text', ''],
@@ -61,8 +66,18 @@ describe('nextReading()', () => {
 
   it('G1: reads the whole overlap every half of it', () => {
     const checkpoint = aCheckpoint({ overlapReadAt: noon - 300_000 });
-    expect(nextReading(checkpoint, depths, noon)).toEqual({ kind: 'overlap', from: at('11:49:00') });
+    expect(nextReading(checkpoint, depths, noon).kind).toBe('overlap');
     expect(nextReading(checkpoint, depths, noon - 1).kind).toBe('poll');
+  });
+
+  it('G1: goes back the whole overlap before the last such reading, wherever the watermark is', () => {
+    const from = (overlapReadAt: number, watermark: bigint) =>
+      nextReading(aCheckpoint({ watermark, overlapReadAt }), depths, noon).from;
+    // Not visible yet at 11:55, and as late as may be: of 11:45.
+    expect(from(noon - 300_000, at('11:59:00'))).toBe(at('11:45:00'));
+    // A poll waited out an outage of two hours, and has moved the watermark since.
+    expect(from(noon - 7_200_000, at('11:59:00'))).toBe(at('09:50:00'));
+    expect(from(noon - 300_000, at('11:52:00'))).toBe(at('11:42:00'));
   });
 
   it('reads the overlap when a clock went back', () => {
@@ -76,7 +91,7 @@ describe('nextReading()', () => {
   });
 
   it('goes back by the longer of settle and overlap', () => {
-    const checkpoint = aCheckpoint({ overlapReadAt: 0 });
+    const checkpoint = aCheckpoint();
     expect(nextReading(checkpoint, { settle: 60_000, overlap: 1000 }, noon).from).toBe(at('11:58:00'));
   });
 });
@@ -155,5 +170,7 @@ describe('floorOf()', () => {
     expect(floorOf(aCheckpoint(), depths)).toBe(ticksOf('2025-03-02T10:59:00Z'));
     const overlap = 72 * 3_600_000;
     expect(floorOf(aCheckpoint(), { ...depths, overlap })).toBe(ticksOf('2025-03-01T10:59:00Z'));
+    const longAgo = Date.parse('2025-03-01T12:00:00Z');
+    expect(floorOf(aCheckpoint({ overlapReadAt: longAgo }), depths)).toBe(ticksOf('2025-02-27T11:00:00Z'));
   });
 });

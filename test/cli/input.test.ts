@@ -1,0 +1,127 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { alertsOf, readAlerts } from '../../src/cli/input.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { parseJson } from '../../src/lib/json.ts';
+
+const a = { id: 'a', title: 'one\nline' };
+const b = { id: 'b' };
+const json = JSON.stringify;
+
+describe('alertsOf()', () => {
+  it.each([
+    ['one alert', json(a), [a]],
+    ['one alert over several lines', JSON.stringify(a, null, 2), [a]],
+    ['an array', json([a, b]), [a, b]],
+    ['an array over several lines', JSON.stringify([a, b], null, 2), [a, b]],
+    ['an empty array', '[]', []],
+    ['an answer of Graph', json({ '@odata.context': 'x', value: [a, b] }), [a, b]],
+    ['an alert whose value is no list', json({ ...a, value: 7 }), [{ ...a, value: 7 }]],
+    ['one alert a line', `${json(a)}\n${json(b)}`, [a, b]],
+    ['lines with a line feed at the end', `${json(a)}\n${json(b)}\n`, [a, b]],
+    ['lines as Windows ends them', `${json(a)}\r\n${json(b)}\r\n`, [a, b]],
+    ['lines with empty ones between', `\n\n${json(a)}\n \n\n${json(b)}\n\n`, [a, b]],
+    ['a byte order mark before JSON', `\uFEFF${json(a)}`, [a]],
+    ['a byte order mark before lines', `\uFEFF${json(a)}\n${json(b)}`, [a, b]],
+  ])('reads %s', (_, content, expected) => {
+    expect(alertsOf(content, 'x')).toEqual(expected);
+  });
+
+  it('keeps the digits of long integers', () => {
+    expect(alertsOf('{"id":9007199254740993}', 'x')).toEqual([{ id: 9007199254740993n }]);
+    expect(alertsOf('{"id":1}\n{"id":9007199254740993}', 'x')).toEqual([
+      { id: 1 },
+      { id: 9007199254740993n },
+    ]);
+  });
+
+  it.each([
+    ['nothing', '', /^x: is empty; expected an alert/],
+    ['white space', ' \n\t\uFEFF', /^x: is empty/],
+    ['text', 'CEF:0|Microsoft', /^x: is not JSON: /],
+    ['JSON that is cut', '{"id": "a", "title": "b', /^x: is not JSON: /],
+    ['JSON over several lines that is cut', '{\n  "id": "a",\n  "title"', /^x: is not JSON: /],
+    ['a line that is cut', `${json(a)}\n{"id`, /^x:2: is not JSON: /],
+    ['a line that is cut, behind empty ones', `\n\n${json(a)}\n\n{"id\n${json(b)}`, /^x:5: is not JSON: /],
+    ['a line that is no alert', `${json(a)}\n7`, /^x:2: expected an alert \(a JSON object\), found 7$/],
+    ['a line that is an array', `${json(a)}\n[]`, /^x:2: .* found an array$/],
+    ['an element that is no alert', json([a, null]), /^x: element 1: .* found null$/],
+    ['a long integer', '[12345678901234567890]', /^x: element 0: .* found 12345678901234567890$/],
+    ['a text', '"alert"', /^x: .* found "alert"$/],
+    ['true', 'true', /^x: .* found true$/],
+    ['an array in an array', '[[]]', /^x: element 0: .* found an array$/],
+  ])('says what is wrong with %s', (_, content, message) => {
+    expect(() => alertsOf(content, 'x')).toThrow(UsageError);
+    expect(() => alertsOf(content, 'x')).toThrow(message);
+  });
+
+  it('gives objects or a UsageError, whatever it reads', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.array(fc.json()).map((lines) => lines.join('\n')),
+        ),
+        (content) => {
+          try {
+            for (const alert of alertsOf(content, 'x')) expect(alert).toBeTypeOf('object');
+          } catch (error) {
+            expect(error).toBeInstanceOf(UsageError);
+          }
+        },
+      ),
+    );
+  });
+
+  it('reads back what it is given, in each of the four ways', () => {
+    const alerts = fc.array(
+      fc.dictionary(
+        fc.string().map((name) => `x${name}`),
+        fc.jsonValue(),
+      ),
+      { minLength: 1 },
+    );
+    fc.assert(
+      fc.property(alerts, (list) => {
+        const plain = parseJson(json(list)) as object[];
+        expect(alertsOf(json(list), 'x')).toEqual(plain);
+        expect(alertsOf(json({ value: list }), 'x')).toEqual(plain);
+        expect(alertsOf(list.map((alert) => json(alert)).join('\n'), 'x')).toEqual(plain);
+        expect(alertsOf(json(list[0]), 'x')).toEqual(plain.slice(0, 1));
+      }),
+    );
+  });
+});
+
+describe('readAlerts()', () => {
+  const noInput = { stdin: Readable.from([]) };
+
+  it('reads a file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'defender-relay-test-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'alerts.json');
+    await writeFile(file, json([a]));
+    await expect(readAlerts(file, noInput)).resolves.toEqual([a]);
+    await expect(readAlerts(folder, noInput)).rejects.toThrow(UsageError);
+  });
+
+  it('reads standard input, also when a character comes in two pieces', async () => {
+    const bytes = Buffer.from(json({ id: 'é' }));
+    const cut = bytes.indexOf(0xc3) + 1;
+    const stdin = Readable.from([bytes.subarray(0, cut), bytes.subarray(cut)]);
+    await expect(readAlerts('-', { stdin })).resolves.toEqual([{ id: 'é' }]);
+    await expect(readAlerts('-', noInput)).rejects.toThrow('standard input: is empty');
+  });
+
+  it('says which file cannot be read', async () => {
+    await expect(readAlerts('/nowhere/alerts.json', noInput)).rejects.toThrow(UsageError);
+    await expect(readAlerts('/nowhere/alerts.json', noInput)).rejects.toThrow(
+      '--input /nowhere/alerts.json: cannot be read: ENOENT',
+    );
+  });
+});

@@ -1,0 +1,184 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import type { JournalStats } from '../../src/core/journal.ts';
+import { ticksOf } from '../../src/core/ticks.ts';
+import { openMetrics } from '../../src/observe/metrics.ts';
+import { whyMissing } from '../peers/missing.ts';
+
+const NOW = Date.UTC(2025, 2, 4, 10);
+
+const stats: JournalStats = {
+  pending: 3,
+  records: 9,
+  bytes: 4096,
+  limitBytes: 8192,
+  paused: true,
+  sinks: [{ name: 'siem', pending: 3, oldestPendingMs: NOW - 5_000 }],
+  deadLetters: [{ kind: 'sink', name: 'siem', count: 2 }],
+};
+
+/** Metrics of one source, tenant and sink. */
+function scene(read: () => Promise<JournalStats> = async () => stats) {
+  let now = NOW;
+  const metrics = openMetrics('1.2.3');
+  metrics.journal(read, () => now);
+  return {
+    metrics,
+    source: metrics.source('alerts', 'contoso', () => now),
+    graph: metrics.graph('contoso'),
+    sink: metrics.sink('siem', () => now),
+    pass: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+/** Our own series with their values. */
+async function series(metrics: { text(): Promise<string> }): Promise<Record<string, number>> {
+  const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith('defender_relay_'));
+  return Object.fromEntries(
+    lines.map((line) => [
+      line.slice('defender_relay_'.length, line.lastIndexOf(' ')),
+      Number(line.split(' ').at(-1)),
+    ]),
+  );
+}
+
+describe('openMetrics()', () => {
+  it('starts every series of a counter, and all that a sink has, at 0', async () => {
+    const { metrics } = scene(async () => ({ ...stats, sinks: [], deadLetters: [] }));
+    const found = await series(metrics);
+    for (const name of [
+      'source_records_total{source="alerts",tenant="contoso",result="new"}',
+      'source_records_total{source="alerts",tenant="contoso",result="duplicate"}',
+      'source_records_total{source="alerts",tenant="contoso",result="filtered"}',
+      'source_polls_total{source="alerts",tenant="contoso",result="read"}',
+      'source_polls_total{source="alerts",tenant="contoso",result="auth"}',
+      'source_polls_total{source="alerts",tenant="contoso",result="bug"}',
+      'graph_throttled_seconds_total{tenant="contoso"}',
+      'sink_records_total{sink="siem",result="delivered"}',
+      'sink_records_total{sink="siem",result="refused"}',
+      'sink_failures_total{sink="siem",reason="network"}',
+      'sink_failures_total{sink="siem",reason="timeout"}',
+      'sink_failures_total{sink="siem",reason="bug"}',
+      'sink_connected{sink="siem"}',
+      'sink_unconfirmed_records{sink="siem"}',
+      'sink_pending_records{sink="siem"}',
+      'sink_oldest_pending_seconds{sink="siem"}',
+      'sink_send_seconds_count{sink="siem"}',
+      'delivery_seconds_count{sink="siem"}',
+    ])
+      expect(found, name).toHaveProperty([name], 0);
+  });
+
+  it('counts what it is told', async () => {
+    const { metrics, source, graph, sink, pass } = scene();
+    source.kept(ticksOf('2025-03-04T09:00:00.5Z')!, { new: 2, duplicate: 3, filtered: 4 });
+    source.failed('auth');
+    source.read();
+    pass(1_500);
+    graph.requested('200');
+    graph.throttled(2.5);
+    sink.connected(true);
+    sink.sent(20);
+    sink.unconfirmed(7);
+    sink.delivered([NOW, NOW - 60_000, NOW + 3_600_000]);
+    sink.refused(2);
+    sink.failed('network');
+    expect(await series(metrics)).toMatchObject({
+      'build_info{version="1.2.3"}': 1,
+      'source_records_total{source="alerts",tenant="contoso",result="new"}': 2,
+      'source_records_total{source="alerts",tenant="contoso",result="duplicate"}': 3,
+      'source_records_total{source="alerts",tenant="contoso",result="filtered"}': 4,
+      'source_polls_total{source="alerts",tenant="contoso",result="auth"}': 1,
+      'source_polls_total{source="alerts",tenant="contoso",result="read"}': 1,
+      'source_watermark_seconds{source="alerts",tenant="contoso"}': NOW / 1000 - 3599.5,
+      'source_lag_seconds{source="alerts",tenant="contoso"}': 1.5,
+      'graph_requests_total{tenant="contoso",status="200"}': 1,
+      'graph_throttled_seconds_total{tenant="contoso"}': 2.5,
+      'sink_records_total{sink="siem",result="delivered"}': 3,
+      'sink_records_total{sink="siem",result="refused"}': 2,
+      'sink_failures_total{sink="siem",reason="network"}': 1,
+      'sink_connected{sink="siem"}': 1,
+      'sink_unconfirmed_records{sink="siem"}': 7,
+      'sink_send_seconds_sum{sink="siem"}': 0.02,
+      // An alert from the future is no negative time.
+      'delivery_seconds_sum{sink="siem"}': 1.5 + 61.5,
+      'delivery_seconds_count{sink="siem"}': 3,
+      journal_records: 9,
+      journal_bytes: 4096,
+      journal_limit_bytes: 8192,
+      journal_paused: 1,
+      'dead_letters{kind="sink",name="siem"}': 2,
+      'sink_pending_records{sink="siem"}': 3,
+      'sink_oldest_pending_seconds{sink="siem"}': 6.5,
+    });
+  });
+
+  it('G18: lag grows while a source is not read to its end, also before the first reading', async () => {
+    const { metrics, source, pass } = scene();
+    const lag = async () => (await series(metrics))['source_lag_seconds{source="alerts",tenant="contoso"}'];
+    pass(60_000);
+    expect(await lag()).toBe(60);
+    source.kept(1n, { new: 1, duplicate: 0, filtered: 0 });
+    expect(await lag()).toBe(60);
+    source.read();
+    expect(await lag()).toBe(0);
+  });
+
+  it('forgets dead letters that are gone, and the age of what is delivered', async () => {
+    let present = stats;
+    const { metrics } = scene(async () => present);
+    await metrics.text();
+    present = {
+      ...stats,
+      sinks: [{ name: 'siem', pending: 0, oldestPendingMs: undefined }],
+      deadLetters: [],
+    };
+    const found = await series(metrics);
+    expect(found['dead_letters{kind="sink",name="siem"}'] ?? 0).toBe(0);
+    expect(found['sink_oldest_pending_seconds{sink="siem"}']).toBe(0);
+  });
+
+  it('answers with what it has when the journal does not', async () => {
+    const { metrics } = scene(() => Promise.reject(new Error('lost')));
+    expect(await series(metrics)).toHaveProperty(['build_info{version="1.2.3"}'], 1);
+  });
+
+  it('G12: has only labels of names and closed sets, whatever happens', async () => {
+    const { metrics, source, graph, sink } = scene();
+    source.failed('server');
+    graph.requested('503');
+    sink.failed('timeout');
+    const labels = [...(await metrics.text()).matchAll(/defender_relay_\w+\{([^}]*)\}/g)].flatMap(
+      ([, text]) => [...text!.matchAll(/(\w+)="/g)].map(([, label]) => label),
+    );
+    const allowed = [
+      'source',
+      'tenant',
+      'result',
+      'status',
+      'sink',
+      'reason',
+      'kind',
+      'name',
+      'version',
+      'le',
+    ];
+    expect([...new Set(labels)].filter((label) => !allowed.includes(label!))).toEqual([]);
+  });
+
+  it.skipIf(whyMissing('promtool'))('has no fault that promtool knows', async () => {
+    const { metrics, source, graph, sink } = scene();
+    source.kept(ticksOf('2025-03-04T09:00:00Z')!, { new: 1, duplicate: 0, filtered: 0 });
+    graph.requested('200');
+    sink.sent(1);
+    sink.delivered([NOW]);
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+      input: await metrics.text(),
+      encoding: 'utf8',
+    });
+    expect(`${stdout}${stderr}`).toBe('');
+    expect(status).toBe(0);
+  });
+});

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { start } from '../cli/child.ts';
+
+const root = join(import.meta.dirname, '../..');
+const main = join(root, 'dist/main.js');
+const fixture = (name: string) => join(root, 'test/fixtures', name);
+
+/** A Node before 24, of those in PATH; no `node_modules/.bin`: there is ours. */
+function oldNode(): string | undefined {
+  const found = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'node'));
+  return found.find((node) => {
+    try {
+      accessSync(node, constants.X_OK);
+      return Number(/^v(\d+)/.exec(execFileSync(node, ['--version'], { encoding: 'utf8' }))?.[1]) < 24;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const old = oldNode();
+const node = old ?? '';
+const packaged = existsSync(join(root, `node_modules/node-${process.platform}-${process.arch}/bin/node`));
+
+beforeAll(() => {
+  // Not `npm run build`: the folder is shared, and this only brings it up to date.
+  execFileSync(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  );
+}, 60_000);
+
+describe.skipIf(old === undefined || !packaged)(
+  'main.js under an old Node (skipped where there is none)',
+  () => {
+    it('starts itself again with the Node that came with it', async () => {
+      const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+      const program = start(['--version'], { node, main });
+      expect(await program.ended).toEqual([0, null]);
+      expect(program).toMatchObject({ stdout: `${version}\n`, stderr: '' });
+    });
+
+    it('passes arguments, standard input and output on', async () => {
+      const config = fixture('config/good-sinks-only.yaml');
+      const program = start(['preview', '--config', config, '--input', '-'], { node, main });
+      program.child.stdin!.end(readFileSync(fixture('graph/mdi-golden-ticket.json')));
+      expect(await program.ended).toEqual([0, null]);
+      expect(program.stdout).toMatch(/^CEF:0\|/);
+    });
+
+    it('passes the exit code on', async () => {
+      const program = start(['jump'], { node, main });
+      expect(await program.ended).toEqual([2, null]);
+      expect(program.stderr).toContain("unknown command 'jump'");
+    });
+
+    it.each(['SIGTERM', 'SIGINT'] as const)('passes %s on, and ends as the program ends', async (signal) => {
+      const program = start(['simulate'], { node, main });
+      await expect.poll(() => program.stdout, { timeout: 20_000 }).toContain('https://127.0.0.1:');
+      program.child.kill(signal);
+      expect(await program.ended).toEqual([0, null]);
+    });
+
+    it('ends as a shell would say when a signal has ended the program', async () => {
+      // Nobody listens to SIGHUP in `simulate`.
+      const program = start(['simulate'], { node, main });
+      await expect.poll(() => program.stdout, { timeout: 20_000 }).toContain('https://127.0.0.1:');
+      program.child.kill('SIGHUP');
+      expect(await program.ended).toEqual([129, null]);
+    });
+  },
+);
+
+describe('main.js', () => {
+  it('runs under this Node', async () => {
+    const program = start(['--version'], { main });
+    expect(await program.ended).toEqual([0, null]);
+  });
+});
