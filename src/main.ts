@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const WANTED = 24;
 
+/** Environment variable with the id of the process that started this one again. */
+const STARTED_BY = 'DEFENDER_RELAY_STARTED_BY';
+
 /** Path of the Node that came as an npm package with us (decision 1), or undefined. */
 function packagedNode(): string | undefined {
   try {
@@ -21,13 +24,13 @@ function packagedNode(): string | undefined {
 /** Starts this program again with another Node and ends as it ends. */
 function startAgain(node: string): void {
   const child = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
-    stdio: 'inherit',
+    // Nothing is said on the channel: by its end the child knows that this process is gone.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: Object.assign({}, process.env, { [STARTED_BY]: String(process.pid) }),
   });
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      // At Ctrl-C the terminal tells the child itself; telling it twice would mean "end at once".
-      if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name);
-    });
+    // A terminal or a service manager may have told the child, too: it takes the two for one (lib/stop.ts).
+    process.on(name, () => child.kill(name));
   }
   child.on('error', (error) => {
     process.stderr.write(`defender-relay: cannot start ${node}: ${error.message}\n`);
@@ -39,12 +42,28 @@ function startAgain(node: string): void {
   });
 }
 
+/** Ends this program when the one that started it again has been killed: nobody knows it by its own id. */
+function endWithStarter(): void {
+  if (process.env[STARTED_BY] !== String(process.ppid) || !process.channel) return;
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  // To listen alone must not keep the process.
+  process.channel.unref();
+}
+
+/** Nothing that was forgotten may hold the process, and nothing that was written may be lost. */
+function endWhenWritten(): void {
+  // A stream tells of its error when the write has ended; whoever hears it writes to standard error.
+  process.stdout.write('', () => setImmediate(() => process.stderr.write('', () => process.exit())));
+}
+
 if (Number(process.versions.node.split('.')[0]) >= WANTED) {
+  endWithStarter();
   import('./cli/index.ts')
     .then(({ main }) => main(process.argv.slice(2), (code) => process.exit(code)))
     .then((code) => {
       // That standard output could not be written may have set another one.
       if (code !== 0) process.exitCode = code;
+      endWhenWritten();
     });
 } else {
   const node = packagedNode();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from './config/schema.ts';
+import { secretsOf } from './config/secrets.ts';
 import type { Appended } from './core/journal.ts';
 import { buildPlugin } from './core/plugin.ts';
 import type { RelayRecord } from './core/record.ts';
@@ -10,16 +11,19 @@ import { openJournal } from './journal/journal.ts';
 import { Closers } from './lib/closers.ts';
 import { runTogether } from './lib/group.ts';
 import type { Stop } from './lib/stop.ts';
-import { orAbort } from './lib/wait.ts';
 import { type Graph, openGraph } from './net/graph.ts';
+import { journalFound, sinkBegins, sourceBegins, whatRemains } from './observe/account.ts';
+import { striker } from './observe/logger.ts';
 import { openMetrics } from './observe/metrics.ts';
+import { reportOn } from './observe/report.ts';
 import { openServer } from './observe/server.ts';
+import { Vitals } from './observe/vitals.ts';
 import { type DeliverObserver, delivery } from './pipeline/deliver.ts';
 import { ingest } from './pipeline/ingest.ts';
 import { withTimeout } from './pipeline/policies/timeout.ts';
 import { restarted } from './pipeline/restarted.ts';
 import { sinks } from './sinks/index.ts';
-import { sources } from './sources/index.ts';
+import { progressOf, sources } from './sources/index.ts';
 
 /** What the relay is given from outside besides its config. */
 export interface RelayContext {
@@ -29,8 +33,10 @@ export interface RelayContext {
   readonly now: () => number;
   /** From 0 to below 1. */
   readonly random: () => number;
-  /** Told of what is kept and delivered; for the demo's closing account. */
+  /** Told of what is kept and delivered, for the demo's closing account, and of being ready, for the service manager. */
   readonly watch?: {
+    /** All is open. `alive` resolves when event loop and journal answer (F2). */
+    ready?(alive: () => Promise<void>): void;
     kept?(appended: Appended): void;
     delivered?(sink: string, records: readonly RelayRecord[]): void;
     listening?(port: number): void;
@@ -42,22 +48,34 @@ const WINDOW_BYTES = 32 * 2 ** 20;
 /** Pause after a reading that failed for another reason than those a source waits out itself. */
 const SOURCE_BACKOFF = { initialMs: 1_000, maxMs: 60_000 };
 
+/** Milliseconds of a clock that nobody sets. */
+const steady = () => performance.now();
+
 /** Wires the relay and runs it until `stop`. To know the program, read this function. */
 export async function runRelay(config: Config, context: RelayContext, stop: Stop): Promise<void> {
   const { log, now, random, watch } = context;
   const closers = new Closers();
   try {
     const metrics = openMetrics(context.version);
+    const vitals = new Vitals({ now, steady });
     const { directory, maxBytes, retention } = config.state;
     const journal = closers.add(
       'journal',
       await openJournal({ directory, maxBytes, retentionMs: retention, log: log.child({ part: 'journal' }) }),
     );
     metrics.journal(() => journal.stats(), now);
-    log.info(
-      { directory, ...journal.opening },
-      journal.opening.created ? 'first start: a new journal' : 'journal opened',
-    );
+    const before = await journal.stats();
+    log.info({ directory, ...journal.opening }, journalFound(journal.opening, before));
+
+    // Only a lost journal or a signal ends the relay; all else is started again (F1). Without a journal nothing may
+    // be read or sent: what is in flight is abandoned, however long a peer would keep it waiting.
+    const lost = new AbortController();
+    journal.failed.catch((error: Error) => {
+      log.fatal({ reason: error.message }, 'the journal is lost: the relay ends');
+      lost.abort(error);
+    });
+    const soft = AbortSignal.any([stop.soft, lost.signal]);
+    const hard = AbortSignal.any([stop.hard, lost.signal]);
 
     const graphs = new Map<string, Graph>();
     const graph = (tenant: string) => graphs.get(tenant)!;
@@ -76,36 +94,51 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const positions = await journal.register(
       config.sinks.map((sink) => ({ name: sink.name, startFrom: sink.startFrom, shape: shapeOf(sink) })),
     );
+    const registered = await journal.stats();
 
     const ingests = config.sources.map((settings) => {
       const { name, tenant } = settings;
       const partLog = log.child({ source: name, tenant });
+      const counts = metrics.source(name, tenant, now);
+      const { miscounted } = counts;
+      const { type, every: everyMs, updates } = settings;
+      const vital = vitals.source({ name, tenant, type, everyMs });
       const source = closers.add(
         `source ${name}`,
-        buildPlugin(sources, settings, { name, log: partLog, graph }),
+        buildPlugin(sources, settings, { name, log: partLog, now, steady, miscounted, graph }),
       );
-      const counts = metrics.source(name, tenant, now);
       const observer = {
-        read: counts.read,
+        read() {
+          counts.read();
+          vital.read();
+        },
         kept(page: Page, appended: Appended) {
-          counts.kept(page.watermark, { ...appended, filtered: appended.filtered + page.filtered });
+          counts.kept(page, appended);
           watch?.kept?.(appended);
         },
       };
-      const options = { name, source, journal, everyMs: settings.every, updates: settings.updates, observer };
+      const options = { name, source, journal, everyMs, updates, observer };
       return async (signal: AbortSignal) => {
         const found = await journal.checkpoint({ source: name, tenant });
-        partLog.info(
-          { checkpoint: found },
-          found ? 'goes on from its checkpoint' : 'reads for the first time',
-        );
-        const task = (healthy: () => void) => ingest(options, signal, healthy);
+        partLog.info({}, sourceBegins(source, found));
+        counts.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs);
+        const task = (healthy: () => void) => {
+          const good = () => {
+            healthy();
+            vital.healthy();
+          };
+          return ingest(options, signal, good);
+        };
         await restarted(task, {
           log: partLog,
           backoff: SOURCE_BACKOFF,
+          now,
           random,
           signal,
-          failed: counts.failed,
+          failed(reason, message) {
+            counts.failed(reason);
+            vital.failed(reason, message);
+          },
         });
       };
     });
@@ -119,8 +152,17 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         buildPlugin(sinks, settings, { name, log: partLog, timeoutMs }),
       );
       const counts = metrics.sink(name, now);
+      const vital = vitals.sink(name, bare);
       const observer: DeliverObserver = {
         ...counts,
+        connected(connected) {
+          counts.connected(connected);
+          vital.connected(connected);
+        },
+        unconfirmed(records) {
+          counts.unconfirmed(records);
+          vital.unconfirmed(records);
+        },
         refused(refusals) {
           counts.refused(refusals.length);
           for (const { record, reason, detail } of refusals) {
@@ -129,6 +171,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         },
         delivered(records) {
           counts.delivered(records.map(({ createdMs }) => createdMs));
+          if (records.length > 0) vital.delivered();
           watch?.delivered?.(name, records);
         },
       };
@@ -137,48 +180,69 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         name,
         sink: withTimeout(bare, timeoutMs),
         format: buildPlugin(formats, settings.format, { version: context.version }),
+        match: settings.match,
         journal,
         from,
         batchSize: limits.batchSize,
         window: { records: limits.window, bytes: WINDOW_BYTES },
         maxInFlight: limits.maxInFlight,
         maxEventBytes,
+        maxPerSecond: limits.maxPerSecond,
         now,
         observer,
       });
       const backoff = { initialMs: limits.retry.initial, maxMs: limits.retry.max };
       return async (signal: AbortSignal) => {
-        partLog.info(
-          { cursor: from.cursor, sequence: from.sequence, stream: from.stream },
-          'goes on from its cursor',
-        );
-        const task = (healthy: () => void) => session({ soft: signal, hard: stop.hard }, healthy);
-        await restarted(task, { log: partLog, backoff, random, signal, failed: counts.failed });
+        partLog.info({ ...from }, sinkBegins(name, from, before, registered));
+        const task = (healthy: () => void) => session({ soft: signal, hard }, healthy);
+        const failed = (reason: string, message: string) => {
+          counts.failed(reason);
+          vital.failed(reason, message);
+        };
+        await restarted(task, { log: partLog, backoff, now, random, signal, failed });
       };
     });
+
+    const alive = async () => {
+      await journal.stats();
+    };
+    const strike = striker(secretsOf(config));
+    stop.soft.addEventListener('abort', () => vitals.stop());
 
     if (config.server.listen !== 'off') {
       const server = await openServer(config.server.listen, {
         contentType: metrics.contentType,
         metrics: metrics.text,
-        alive: async () => {
-          await journal.stats();
-        },
+        ...reportOn({ version: context.version, directory, vitals, journal, progressOf, strike }),
+        alive,
       });
       closers.add('server', server);
+      log.info({}, `metrics at ${server.origin}/metrics`);
       watch?.listening?.(server.port);
     }
 
-    // Only a lost journal or a signal ends the relay; all else is started again (F1).
-    const lost = (signal: AbortSignal) => orAbort(journal.failed, signal);
-    await runTogether([lost, ...ingests, ...delivers], stop.soft);
-  } finally {
-    await closers.close();
+    watch?.ready?.(alive);
+    await runTogether([...ingests, ...delivers], soft);
+    lost.signal.throwIfAborted();
+    await journal.flush();
+    log.info({}, whatRemains(await journal.stats()));
+  } catch (error) {
+    // What went wrong first is the news, not what it made go wrong in closing.
+    await closers
+      .close()
+      .catch((cause) => log.error({ err: cause }, 'not all could be closed in good order'));
+    throw error;
   }
+  await closers.close();
 }
 
 /** What makes a sink's events: when it changes, the running numbers begin anew in a stream of their own (S6). */
 function shapeOf(sink: Config['sinks'][number]): string {
   const { format, maxEventBytes } = sink;
-  return createHash('sha256').update(JSON.stringify({ format, maxEventBytes })).digest('hex').slice(0, 16);
+  // A sink that wants everything has none, so that its stream is as old as the sink.
+  const match = Object.keys(sink.match).length > 0 ? sink.match : undefined;
+  return createHash('sha256')
+    .update(JSON.stringify({ format, maxEventBytes, match }))
+    .digest('hex')
+    .slice(0, 16);
 }

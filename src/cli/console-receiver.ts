@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
+/** What a record is known by, without the number of the part. */
+const RECORD = /externalId=(\S+) devicePayloadId=(\S+?)(?::\d+\/\d+)?(?: |$)/;
+
 /** A syslog receiver over TCP with LF framing, that counts what it reads: the SIEM of the demo. */
 export class ConsoleReceiver {
   /** How often each line of text was read: twice is a duplicate. */
@@ -23,6 +26,12 @@ export class ConsoleReceiver {
 
   get duplicates(): number {
     return [...this.lines.values()].reduce((sum, count) => sum + count - 1, 0);
+  }
+
+  /** Different records: a large one comes as several events, whose `devicePayloadId` ends in `:2/3`. */
+  get records(): number {
+    const ids = this.lines.keys().map((line) => RECORD.exec(line)?.slice(1).join(' '));
+    return new Set(ids).size;
   }
 
   async close(): Promise<void> {

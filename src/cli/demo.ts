@@ -10,7 +10,8 @@ import { openLogger } from '../observe/logger.ts';
 import { runRelay } from '../relay.ts';
 import { type Simulator, startSimulator, writeSimulatorFiles } from '../simulator/index.ts';
 import { ConsoleReceiver } from './console-receiver.ts';
-import { type Colors, colorsFor, type Io } from './io.ts';
+import { cutTo } from './cut.ts';
+import { type Colors, colorsFor, endSoon, type Io, isTerminal } from './io.ts';
 import { version } from './version.ts';
 
 export interface DemoFlags {
@@ -33,7 +34,9 @@ export async function demoCommand(flags: DemoFlags, io: Io): Promise<number> {
   try {
     const directory = await mkdtemp(join(tmpdir(), 'defender-relay-demo-'));
     closers.add('folder', { close: () => rm(directory, { recursive: true, force: true }) });
-    const receiver = new ConsoleReceiver((event) => io.stdout.write(`${paint(event, colors)}\n`));
+    const receiver = new ConsoleReceiver((event) =>
+      io.stdout.write(`${painted(event, cutTo(columnsOf(io.stdout), event), colors)}\n`),
+    );
     const port = await receiver.open();
     closers.add('receiver', receiver);
     const rate = Math.max(RATE, ((flags.alerts ?? 0) * 2_000) / flags.for);
@@ -59,6 +62,11 @@ export async function demoCommand(flags: DemoFlags, io: Io): Promise<number> {
         `# Microsoft Graph, simulated at ${simulator.url}, to a syslog receiver at 127.0.0.1:${port}\n`,
       ),
     );
+    if (isTerminal(io.stdout)) {
+      io.stdout.write(
+        colors.dim('# Lines are cut to the terminal; in a pipe or a file (demo > FILE) they are whole\n'),
+      );
+    }
     relay.catch(() => ended.abort());
     // Asked to stop, the demo raises no more; what is raised still arrives, if it does within the grace time.
     const raising = AbortSignal.any([stop.soft, ended.signal]);
@@ -69,12 +77,19 @@ export async function demoCommand(flags: DemoFlags, io: Io): Promise<number> {
     ended.abort();
     await relay;
     const missing = seen.missing(simulator);
-    io.stdout.write(summary(simulator, seen, receiver, colors));
+    io.stdout.write(summary(simulator, seen, receiver, { early: stop.soft.aborted, colors }));
     return missing === 0 && receiver.duplicates === 0 ? 0 : 1;
   } finally {
     stop.dispose();
     await closers.close();
+    if (stop.soft.aborted) endSoon(io);
   }
+}
+
+/** Columns of a terminal; elsewhere there is no end to a line. */
+function columnsOf(stream: NodeJS.WritableStream): number {
+  const columns = isTerminal(stream) && 'columns' in stream ? Number(stream.columns) : 0;
+  return columns > 0 ? columns : Number.POSITIVE_INFINITY;
 }
 
 /** What the relay says it has kept and delivered. */
@@ -124,33 +139,48 @@ const receiverSink = (port: number): string => `sinks:
 server: { listen: 'off' }
 `;
 
-/** The header of an event in the colour of its severity. */
-function paint(event: string, colors: Colors): string {
+/** What is shown of an event, its header in the colour of its severity. */
+function painted(event: string, shown: string, colors: Colors): string {
   const header = /^CEF:(?:[^|\\]|\\.)*(?:\|(?:[^|\\]|\\.)*){7}/.exec(event)?.[0] ?? '';
   const severity = Number(/\|(\d+)\|$/.exec(header)?.[1]);
   const paintHeader = severity >= 7 ? colors.red : severity >= 4 ? colors.yellow : colors.cyan;
-  return header === '' ? event : paintHeader(header) + event.slice(header.length);
+  return header === '' ? shown : paintHeader(shown.slice(0, header.length)) + shown.slice(header.length);
 }
 
-function summary(simulator: Simulator, seen: Sightings, receiver: ConsoleReceiver, colors: Colors): string {
+/** The closing account. All is counted in records (an alert as it was at one time), so that it adds up. */
+function summary(
+  simulator: Simulator,
+  seen: Sightings,
+  receiver: ConsoleReceiver,
+  { early, colors }: { early: boolean; colors: Colors },
+): string {
   const { raised } = simulator.account;
-  const ids = new Set(raised.map(({ id }) => id)).size;
+  const alerts = new Set(raised.map(({ id }) => id)).size;
   const missing = seen.missing(simulator);
+  const late = missing === 0 ? '' : ', or not read before the end';
   const rows: [string, number, string][] = [
-    ['raised', ids, `alerts, and ${raised.length - ids} later changes of them`],
-    ['journaled', seen.journaled, 'records (changes that replace each other between two polls are one)'],
+    [
+      'raised',
+      raised.length,
+      `records: ${alerts} alerts and ${raised.length - alerts} later changes of them`,
+    ],
+    ['overtaken', raised.length - seen.journaled, `of them, by a later change before a poll saw them${late}`],
+    ['journaled', seen.journaled, 'records, the rest'],
     ['delivered', seen.deliveredCount, 'records, confirmed by the receiver'],
-    ['received', receiver.lines.size, 'different events at the receiver'],
-    ['duplicates', receiver.duplicates, ''],
-    ['missing', missing, ''],
+    ['received', receiver.records, `records, in ${receiver.lines.size} events (large ones come in parts)`],
+    ['duplicates', receiver.duplicates, 'events that came twice'],
+    ['missing', missing, 'alerts that have not arrived in their newest state'],
   ];
   const width = Math.max(...rows.map(([, count]) => String(count).length));
   const lines = rows.map(([name, count, note]) => {
     const bad = count > 0 && (name === 'missing' || name === 'duplicates');
     const figure = String(count).padStart(width);
-    return `${name.padEnd(11)} ${bad ? colors.red(figure) : colors.bold(figure)}  ${colors.dim(note)}`.trimEnd();
+    return `${name.padEnd(11)} ${bad ? colors.red(figure) : colors.bold(figure)}  ${colors.dim(note)}`;
   });
+  const subject = early ? 'Ended early, by a signal. Every alert raised until then' : 'Every alert';
   const verdict =
-    missing === 0 ? colors.green('Every alert arrived.') : colors.red(`${missing} alerts did not arrive.`);
+    missing === 0
+      ? colors.green(`${subject} arrived.`)
+      : colors.red(`${early ? 'Ended early, by a signal. ' : ''}${missing} alerts did not arrive.`);
   return `\n${lines.join('\n')}\n\n${verdict}\n`;
 }

@@ -1,21 +1,22 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { RelayError, UsageError } from '../core/errors.ts';
 import { parseDuration } from '../lib/fields.ts';
 import { demoCommand } from './demo.ts';
 import { type Io, processIo } from './io.ts';
 import { previewCommand } from './preview.ts';
 import { runCommand } from './run.ts';
 import { faultsHelp, simulateCommand } from './simulate.ts';
+import { statusCommand } from './status.ts';
+import { exitCodeOf, messageOf } from './trouble.ts';
 import { validateCommand } from './validate.ts';
 import { version } from './version.ts';
 
 /**
  * The command line. Output for reading goes to stdout, logs to stderr.
  *
- * @param exit ends the process at once; called at a second signal only
+ * @param exit ends the process at once; called at a second signal, and when nobody reads what is left to write
  * @returns the exit code: 0 fine; 1 failed at run time or a check failed; 2 bad config or usage
  */
-export async function main(args: readonly string[], exit: (code: number) => void): Promise<number> {
+export async function main(args: readonly string[], exit: Io['exit']): Promise<number> {
   const io = processIo(exit);
   let exitCode = 0;
   // Unheard, an error of the standard streams would end the process. A reader that has enough (`| head`) is no
@@ -34,11 +35,9 @@ export async function main(args: readonly string[], exit: (code: number) => void
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const forPeople = error instanceof RelayError;
-    io.stderr.write(
-      forPeople ? `${error.message}\n` : `defender-relay: ${(error as Error)?.stack ?? String(error)}\n`,
-    );
-    return error instanceof UsageError ? 2 : 1;
+    const unforeseen = () => `defender-relay: ${(error as Error)?.stack ?? String(error)}`;
+    io.stderr.write(`${messageOf(error) ?? unforeseen()}\n`);
+    return exitCodeOf(error);
   }
 }
 
@@ -86,9 +85,17 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .option('--sink <name>', 'only this sink')
     .option('--limit <n>', 'most alerts to show', wholeNumber, 20);
 
+  command('status', 'tell how the relay is; exit code 1 when it does not run, or is not ready', statusCommand)
+    .addOption(config())
+    .addOption(json());
+
   command('simulate', 'a Microsoft Graph of your own, with alerts and faults', simulateCommand)
-    .option('--dir <dir>', 'write ca.pem and a ready relay.yaml there')
-    .option('--port <n>', 'port to listen on (default: any free one)', wholeNumber, 0)
+    .option('--dir <dir>', 'write ca.pem and a ready relay.yaml there; a CA that is there already is kept')
+    .option('--host <address>', 'address to listen on; 0.0.0.0 for all', '127.0.0.1')
+    .addOption(new Option('--name <name>', 'DNS name by which other machines reach it').argParser(dnsName))
+    .addOption(
+      new Option('--port <n>', 'port to listen on').argParser(portNumber).default(0, 'any that is free'),
+    )
     .option('--alerts <n>', 'stop raising after so many alerts', wholeNumber)
     .option('--rate <n>', 'alerts raised per second', positiveNumber, 1)
     .option('--input <file>', 'alerts to serve in place of made-up ones; as for preview')
@@ -102,8 +109,12 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .addHelpText('after', faultsHelp);
 
   command('demo', 'simulator, relay and a small receiver in one process; needs no account', demoCommand)
-    .option('--for <duration>', 'how long alerts are raised', durationMs, 30_000)
-    .option('--alerts <n>', 'stop after so many alerts', wholeNumber);
+    .addOption(
+      new Option('--for <duration>', 'how long alerts are raised')
+        .argParser(durationMs)
+        .default(30_000, '30s'),
+    )
+    .option('--alerts <n>', 'stop after so many alerts', countingNumber);
 
   return program;
 }
@@ -111,6 +122,24 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
   return Number(text);
+}
+
+function countingNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('expected at least 1.');
+  return value;
+}
+
+function portNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value > 65_535)
+    throw new InvalidArgumentError('expected a port, 1 to 65535, or 0 for any that is free.');
+  return value;
+}
+
+function dnsName(text: string): string {
+  if (/^[a-z\d]([a-z\d.-]{0,251}[a-z\d])?$/i.test(text)) return text;
+  throw new InvalidArgumentError('expected a name such as "simulator" or "graph.example".');
 }
 
 function positiveNumber(text: string): number {

@@ -2,10 +2,17 @@ import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { UsageError } from '../core/errors.ts';
 import { parseJson, stringifyJson } from '../lib/json.ts';
+import { foreignText } from '../net/foreign.ts';
 import type { Io } from './io.ts';
 
+/** An alert as somebody gave it, and where: `alerts.json: element 3`. */
+export interface Given {
+  readonly alert: object;
+  readonly where: string;
+}
+
 /** Alerts of a file (`-`: standard input): one alert, a JSON array, `{"value": [...]}`, or one alert a line. */
-export async function readAlerts(file: string, io: Pick<Io, 'stdin'>): Promise<object[]> {
+export async function readAlerts(file: string, io: Pick<Io, 'stdin'>): Promise<Given[]> {
   const stream = file === '-' ? io.stdin : createReadStream(file);
   let content: string;
   try {
@@ -13,11 +20,14 @@ export async function readAlerts(file: string, io: Pick<Io, 'stdin'>): Promise<o
   } catch (cause) {
     throw new UsageError(`--input ${file}: cannot be read: ${(cause as Error).message}`, { cause });
   }
-  return alertsOf(content, file === '-' ? 'standard input' : file);
+  return alertsOf(content, inputName(file));
 }
 
+/** The input by the name that people know it by. */
+export const inputName = (file: string): string => (file === '-' ? 'standard input' : file);
+
 /** @throws {UsageError} that names file and line */
-export function alertsOf(content: string, name: string): object[] {
+export function alertsOf(content: string, name: string): Given[] {
   // A byte order mark is what Windows editors put in front.
   const json = content.replace(/^\uFEFF/, '');
   if (json.trim() === '')
@@ -35,11 +45,25 @@ export function alertsOf(content: string, name: string): object[] {
     if (lines.length === 1 || !startsAlert(lines[0]!.line)) {
       throw new UsageError(`${name}: is not JSON: ${(cause as Error).message}`, { cause });
     }
-    return lines.map(({ line, number }) => alertOf(parseLine(line, name, number), `${name}:${number}`));
+    return lines.map(({ line, number }) => given(parseLine(line, name, number), `${name}:${number}`));
   }
   const list = isObject(whole) && 'value' in whole && Array.isArray(whole.value) ? whole.value : whole;
-  if (Array.isArray(list)) return list.map((item, index) => alertOf(item, `${name}: element ${index}`));
-  return [alertOf(whole, name)];
+  if (Array.isArray(list)) return list.map((item, index) => given(item, `${name}: element ${index}`));
+  return [given(whole, name)];
+}
+
+/**
+ * What makes `alert` no alert, as the end of a sentence; `undefined` when it is one. Any field may be missing from an
+ * alert, but not all of those that say what it is.
+ */
+export function unlikeAlert(alert: object): string | undefined {
+  if (['id', 'title', 'createdDateTime'].some((name) => name in alert)) return undefined;
+  if ('error' in alert && isObject(alert.error)) {
+    const { code, message }: { code?: unknown; message?: unknown } = alert.error;
+    const said = [code, message].map((text) => foreignText(text, [])).filter(Boolean);
+    return `is an error that Graph answered with${said.length > 0 ? ` (${said.join(': ')})` : ''}, and no alert`;
+  }
+  return 'is no alert: it has no id, no title and no createdDateTime';
 }
 
 const isObject = (value: unknown): value is object =>
@@ -58,12 +82,14 @@ function parseLine(line: string, name: string, number: number): unknown {
   try {
     return parseJson(line);
   } catch (cause) {
-    throw new UsageError(`${name}:${number}: is not JSON: ${(cause as Error).message}`, { cause });
+    // The parser counts lines, too; of the one that it was given.
+    const why = (cause as Error).message.replace(/ at position \d+ \(line 1 column (\d+)\)/, ' at column $1');
+    throw new UsageError(`${name}:${number}: is not JSON: ${why}`, { cause });
   }
 }
 
-function alertOf(value: unknown, where: string): object {
-  if (isObject(value)) return value;
+function given(value: unknown, where: string): Given {
+  if (isObject(value)) return { alert: value, where };
   throw new UsageError(
     `${where}: expected an alert (a JSON object), found ${Array.isArray(value) ? 'an array' : stringifyJson(value)}`,
   );

@@ -7,14 +7,25 @@ export interface Io {
   readonly stderr: NodeJS.WritableStream;
   /** Default: of the process. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Ends the process at once. */
-  exit(exitCode: number): void;
+  /** Ends the process at once; default: with the exit code that the command has returned. */
+  exit(exitCode?: number): void;
 }
 
 /** The process itself. */
-export function processIo(exit: (exitCode: number) => void): Io {
+export function processIo(exit: Io['exit']): Io {
   const { stdin, stdout, stderr, env } = process;
   return { stdin, stdout, stderr, env, exit };
+}
+
+/** How long a command that was asked to end waits for somebody to read what it has written. */
+const FLUSH_MS = 1_000;
+
+/**
+ * For the end of a command: a reader that has stalled must not hold the process. Where all has been read the process
+ * ends by itself, sooner.
+ */
+export function endSoon(io: Pick<Io, 'exit'>): void {
+  setTimeout(() => io.exit(), FLUSH_MS).unref();
 }
 
 export type Colors = ReturnType<typeof pc.createColors>;

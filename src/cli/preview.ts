@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { secretsOf } from '../config/secrets.ts';
 import { UsageError } from '../core/errors.ts';
+import { matches } from '../core/match.ts';
 import { buildPlugin } from '../core/plugin.ts';
 import type { JsonObject, RelayRecord, SourceRecord } from '../core/record.ts';
 import type { Rendered, Sink } from '../core/sink.ts';
@@ -14,7 +15,7 @@ import { openGraph } from '../net/graph.ts';
 import { openLogger } from '../observe/logger.ts';
 import { sinks } from '../sinks/index.ts';
 import { alertRecord, sources } from '../sources/index.ts';
-import { readAlerts } from './input.ts';
+import { type Given, inputName, readAlerts, unlikeAlert } from './input.ts';
 import { colorsFor, type Io, isTerminal } from './io.ts';
 import { version } from './version.ts';
 
@@ -61,6 +62,7 @@ function view(settings: SinkSettings, sink: Sink): (record: RelayRecord) => Show
   const maxBytes = settings.maxEventBytes - sink.headerBytes;
   let sequence = 1;
   return (record) => {
+    if (!matches(settings.match, record)) return { sink: settings.name, record, events: [] };
     const events = format(record, { stream, sequence, sentMs: Date.now(), maxBytes });
     const rendered: Rendered = { record, stream, sequence, events };
     sequence += events.length;
@@ -84,6 +86,7 @@ function printText(io: Io, several: boolean): (shown: Shown) => void {
   const headings = several || isTerminal(io.stdout);
   let last: string | undefined;
   return ({ sink, events }) => {
+    if (events.length === 0) return;
     if (headings && sink !== last) io.stdout.write(colors.bold(`# ${sink}\n`));
     last = sink;
     io.stdout.write(`${events.join('\n')}\n`);
@@ -91,11 +94,37 @@ function printText(io: Io, several: boolean): (shown: Shown) => void {
 }
 
 async function* fromInput(file: string, limit: number, io: Io): AsyncGenerator<RelayRecord> {
-  for (const alert of (await readAlerts(file, io)).slice(0, limit)) {
+  const given = await readAlerts(file, io);
+  if (given.length === 0) io.stderr.write(`${inputName(file)}: has no alerts: nothing to show\n`);
+  const alerts = onlyAlerts(given, io);
+  for (const { alert } of alerts.slice(0, limit)) {
     const record = alertRecord(alert);
     if (record) yield told(record, 'input', 'preview');
   }
+  if (alerts.length > limit)
+    io.stderr.write(`showed ${limit} of ${alerts.length} alerts; --limit N shows more\n`);
 }
+
+/** @throws {UsageError} nothing of what was given is an alert */
+function onlyAlerts(given: readonly Given[], io: Io): Given[] {
+  const alerts = given.filter(({ alert }) => unlikeAlert(alert) === undefined);
+  const others = given.length - alerts.length;
+  if (others === 0) return alerts;
+  const first = given.find(({ alert }) => unlikeAlert(alert) !== undefined)!;
+  const problem = `${first.where}: ${unlikeAlert(first.alert)}`;
+  if (alerts.length === 0) throw new UsageError(`${problem}. Expected ${EXPECTED}`);
+  const more = others === 1 ? '' : `; so ${others === 2 ? 'is' : 'are'} ${others - 1} more`;
+  io.stderr.write(`${problem}; it is left out${more}\n`);
+  return alerts;
+}
+
+const EXPECTED =
+  'an alert as /security/alerts_v2 of Graph gives it, an array of alerts, {"value": [...]}, or an alert a line';
+
+/** Tries at one request to Graph: somebody waits for the answer, or for the reason why there is none. */
+const ATTEMPTS = 3;
+
+const clocks = { now: Date.now, steady: () => performance.now(), miscounted: () => {} };
 
 /** The first alerts that the configured sources give. */
 async function* fromGraph(flags: PreviewFlags, io: Io): AsyncGenerator<RelayRecord> {
@@ -105,7 +134,8 @@ async function* fromGraph(flags: PreviewFlags, io: Io): AsyncGenerator<RelayReco
   try {
     const graphs = new Map(
       config.tenants.map((settings) => {
-        const graph = openGraph(settings, { log, observer: { requested: () => {}, throttled: () => {} } });
+        const observer = { requested: () => {}, throttled: () => {} };
+        const graph = openGraph(settings, { log, observer, attempts: ATTEMPTS });
         return [settings.name, closers.add(`tenant ${settings.name}`, graph)];
       }),
     );
@@ -114,15 +144,19 @@ async function* fromGraph(flags: PreviewFlags, io: Io): AsyncGenerator<RelayReco
       const { name, tenant } = settings;
       const source = closers.add(
         `source ${name}`,
-        buildPlugin(sources, settings, { name, log, graph: (wanted) => graphs.get(wanted)! }),
+        buildPlugin(sources, settings, { name, log, ...clocks, graph: (wanted) => graphs.get(wanted)! }),
       );
       const signal = new AbortController().signal;
       for await (const { records } of source.read(undefined, signal)) {
         for (const record of records.slice(0, left)) yield told(record, name, tenant);
         left -= Math.min(left, records.length);
-        if (left === 0) return;
+        if (left > 0) continue;
+        io.stderr.write(`showed the first ${flags.limit} alerts; --limit N shows more, if there are more\n`);
+        return;
       }
     }
+    if (left === flags.limit)
+      io.stderr.write('Graph has no alerts as new as startFrom asks for: nothing to show\n');
   } finally {
     await closers.close();
   }

@@ -3,26 +3,37 @@ import { problemLine } from '../config/problem.ts';
 import { secretsOf } from '../config/secrets.ts';
 import { stopOnSignals } from '../lib/stop.ts';
 import { openLogger } from '../observe/logger.ts';
+import { openServiceManager } from '../observe/notify.ts';
 import { runRelay } from '../relay.ts';
-import type { Io } from './io.ts';
+import { endSoon, type Io } from './io.ts';
+import { exitCodeOf, messageOf } from './trouble.ts';
 import { version } from './version.ts';
 
 /** Runs the relay until SIGTERM or SIGINT. */
 export async function runCommand(flags: { config?: string }, io: Io): Promise<number> {
-  const { config, path, warnings } = loadConfig(flags.config);
+  const { config, path, warnings } = loadConfig(flags.config, { mayExpire: true });
   const log = openLogger(config.log.level, io.stderr, secretsOf(config));
   const stop = stopOnSignals(process, { graceMs: () => config.stop.grace, force: io.exit });
-  stop.soft.addEventListener('abort', () => log.info({ graceMs: config.stop.grace }, 'stopping'));
+  const manager = openServiceManager(process.env, process.pid, log);
+  stop.soft.addEventListener('abort', () => {
+    log.info({ graceMs: config.stop.grace }, 'stopping');
+    manager.stopping();
+  });
   try {
     log.info({ version, config: path, node: process.version, pid: process.pid }, 'starting');
     for (const warning of warnings) log.warn({}, problemLine(warning));
-    await runRelay(config, { version, log, now: Date.now, random: Math.random }, stop);
+    const watch = { ready: manager.ready };
+    await runRelay(config, { version, log, now: Date.now, random: Math.random, watch }, stop);
     log.info({}, 'stopped');
     return 0;
   } catch (error) {
-    log.fatal({ err: error }, 'cannot go on');
-    return 1;
+    const message = messageOf(error);
+    log.fatal(message === undefined ? { err: error } : {}, message ?? 'cannot go on');
+    return exitCodeOf(error);
   } finally {
     stop.dispose();
+    manager.close();
+    // What the stdout sink has written and nobody reads is still in the journal.
+    endSoon(io);
   }
 }

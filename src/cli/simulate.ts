@@ -2,17 +2,21 @@ import { once } from 'node:events';
 import { UsageError } from '../core/errors.ts';
 import { stopOnSignals } from '../lib/stop.ts';
 import {
+  DEFAULT_PROBABILITY,
   type Faults,
   faultTable,
   parseFaults,
+  readSimulatorCa,
   startSimulator,
   writeSimulatorFiles,
 } from '../simulator/index.ts';
 import { readAlerts } from './input.ts';
-import { colorsFor, type Io } from './io.ts';
+import { colorsFor, endSoon, type Io } from './io.ts';
 
 export interface SimulateFlags {
   readonly dir?: string;
+  readonly host: string;
+  readonly name?: string;
   readonly port: number;
   readonly alerts?: number;
   readonly rate: number;
@@ -28,21 +32,26 @@ Faults:
 ${Object.entries(faultTable)
   .map(([name, { meaning, per }]) => `  ${name.padEnd(14)} ${meaning} (per ${per})`)
   .join('\n')}
+Each has a probability, ${DEFAULT_PROBABILITY} unless told otherwise: --faults all=0.02,outage=0
 
 Any tenant GUID, client "simulator" and secret "simulator-secret" are let in.`;
 
 /** Runs a Graph and token endpoint until SIGTERM or SIGINT. */
 export async function simulateCommand(flags: SimulateFlags, io: Io): Promise<number> {
-  const { port, alerts, rate, seed } = flags;
+  const { host, name, port, alerts, rate, seed } = flags;
   const faults = flags.faults === undefined ? {} : faultsOf(flags.faults);
-  const input = flags.input === undefined ? undefined : await readAlerts(flags.input, io);
+  const given = flags.input === undefined ? undefined : await readAlerts(flags.input, io);
+  const input = given?.map(({ alert }) => alert);
   const simulator = await startSimulator({
+    host,
+    name,
     port,
     alerts,
     rate,
     seed,
     input,
     faults,
+    ca: flags.dir === undefined ? undefined : await readSimulatorCa(flags.dir, Date.now()),
     quota: flags.quota === 'on',
   }).catch((cause: Error) => {
     throw new UsageError(`simulate: ${cause.message}`, { cause });
@@ -64,6 +73,7 @@ export async function simulateCommand(flags: SimulateFlags, io: Io): Promise<num
   } finally {
     stop.dispose();
     await simulator.close();
+    endSoon(io);
   }
 }
 

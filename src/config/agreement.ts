@@ -1,3 +1,4 @@
+import { hasSecurityAlerts } from '../net/tenant.ts';
 import { didYouMean } from './nearest.ts';
 import type { Path } from './problem.ts';
 
@@ -17,10 +18,43 @@ export function disagreements(input: unknown): Disagreement[] {
   const known = tenants.filter((name) => name !== undefined);
   const strangers = textsOf(input, 'sources', 'tenant').flatMap((tenant, index) => {
     if (tenant === undefined || known.includes(tenant)) return [];
-    const hint = didYouMean(tenant, known) ?? `tenants has ${known.join(', ') || 'none'}`;
-    return [{ path: ['sources', index, 'tenant'], message: 'expected the name of a tenant', hint }];
+    return [stranger(['sources', index, 'tenant'], tenant, known)];
   });
-  return [...['tenants', 'sources', 'sinks'].flatMap((part) => repeatedNames(input, part)), ...strangers];
+  const repeated = ['tenants', 'sources', 'sinks'].flatMap((part) => repeatedNames(input, part));
+  return [...repeated, ...strangers, ...strangersOfSinks(input, known), ...cloudsWithoutAlerts(input)];
+}
+
+/** Tenants that sinks want the records of. Without tenants the config is one for trying out sinks. */
+function strangersOfSinks(input: unknown, known: readonly string[]): Disagreement[] {
+  const sinks = propertyOf(input, 'sinks');
+  if (!Array.isArray(sinks) || known.length === 0) return [];
+  return sinks.flatMap((sink: unknown, index) => {
+    const wanted = propertyOf(propertyOf(sink, 'match'), 'tenant');
+    if (!Array.isArray(wanted)) return [];
+    return wanted.flatMap((tenant: unknown, place) => {
+      if (typeof tenant !== 'string' || known.includes(tenant)) return [];
+      return [stranger(['sinks', index, 'match', 'tenant', place], tenant, known)];
+    });
+  });
+}
+
+function stranger(path: Path, tenant: string, known: readonly string[]): Disagreement {
+  const hint = didYouMean(tenant, known) ?? `tenants has ${known.join(', ') || 'none'}`;
+  return { path, message: 'expected the name of a tenant', hint };
+}
+
+/** Tenants in a cloud whose Graph has nothing of what a source wants from it. */
+function cloudsWithoutAlerts(input: unknown): Disagreement[] {
+  const readers = textsOf(input, 'sources', 'tenant').filter((_, index) =>
+    textsOf(input, 'sources', 'type')[index]?.startsWith('graph-'),
+  );
+  const names = textsOf(input, 'tenants', 'name');
+  return textsOf(input, 'tenants', 'cloud').flatMap((cloud, index) => {
+    if (cloud === undefined || hasSecurityAlerts(cloud) || !readers.includes(names[index])) return [];
+    const message = 'expected a cloud whose Graph has security alerts, for the sources that read them';
+    const hint = 'Microsoft does not offer them there: leave these sources out';
+    return [{ path: ['tenants', index, 'cloud'], message, hint }];
+  });
 }
 
 function repeatedNames(input: unknown, part: string): Disagreement[] {

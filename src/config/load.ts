@@ -1,10 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { whyUnreadable } from '../lib/files.ts';
+import { Reread, type RereadOptions } from '../lib/reread.ts';
+import { Secret } from '../lib/secret.ts';
 import { disagreements } from './agreement.ts';
+import { type BadCertificate, badCertificates } from './certificates.ts';
 import { hintOf, messageOf, words } from './explain.ts';
-import { prepare } from './prepare.ts';
+import { prepare, type SecretFile } from './prepare.ts';
 import { ConfigError, type Finding, type Path, type Position, type Problem, problemOf } from './problem.ts';
-import { type Environment, whyUnreadable } from './references.ts';
+import { type Environment, readText } from './references.ts';
 import { type Config, configSchema, type Part, parts } from './schema.ts';
 import { type Node, parseYaml } from './yaml.ts';
 
@@ -21,6 +25,12 @@ export interface LoadOptions<Needs extends Part = Part> {
   readonly env?: Environment;
   /** Default: {@link configPlaces}. */
   readonly places?: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** A certificate that has expired is a warning only: a relay has to start for its other tenants. */
+  readonly mayExpire?: boolean;
+  /** When secrets are read from their files again. */
+  readonly reread?: RereadOptions;
 }
 
 export interface Loaded<Needs extends Part = Part> {
@@ -68,12 +78,35 @@ export function loadConfig<const Needs extends Part = Part>(
   for (const part of needs)
     if (isNothing(root, part) && !prepared.isSettled([part]))
       findings.push({ path: [part], at: locate(root, [part]).at, message: 'missing', hint: missing[part] });
+  const bad = needs.includes('tenants') ? badCertificates(prepared.input, (options.now ?? Date.now)()) : [];
+  const certificates = bad
+    .filter(({ path }) => !prepared.isSettled(path))
+    .map((problem) => ({ ...problem, at: locate(root, problem.path).at }));
+  const isTolerated = ({ isExpiry }: BadCertificate) => isExpiry && options.mayExpire === true;
+  findings.push(...certificates.filter((problem) => !isTolerated(problem)));
   if (findings.length > 0) throw fail(findings);
 
   // Only what is needed: elsewhere a secret may not have been there to be read.
   const input = Object.entries(prepared.input as object).filter(([part]) => isNeeded([part]));
   const config = configSchema.parse(Object.fromEntries(input), { error: words });
-  return { path: file, config, warnings: prepared.warnings.map((finding) => problemOf(file, finding)) };
+  for (const secretFile of prepared.secretFiles) follow(config, secretFile, options.reread);
+  const warnings = [...prepared.warnings, ...certificates.filter(isTolerated)];
+  return { path: file, config, warnings: warnings.map((finding) => problemOf(file, finding)) };
+}
+
+/** Keeps a secret what its file says, for as long as the config is used (S8). */
+function follow(config: object, { path, file }: SecretFile, reread?: RereadOptions): void {
+  const secret = path.reduce<unknown>(
+    (part, key) => (part as Record<string, unknown> | undefined)?.[key],
+    config,
+  );
+  if (!(secret instanceof Secret)) return;
+  const read = (): string => {
+    const found = readText(file);
+    if ('failed' in found) throw new Error(found.failed);
+    return found.text;
+  };
+  secret.follow(new Reread(secret.reveal(), read, reread));
 }
 
 function noSettings({ kind, at }: Node): Finding {

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { PATH, SECRET } from '../lib/fields.ts';
+import { KNOWN, PATH, SECRET } from '../lib/fields.ts';
 import { didYouMean, nearest } from './nearest.ts';
 import { type Finding, isName, listed, type Path, type Position } from './problem.ts';
 import {
   type Failure,
   FORMS,
-  isWorldReadable,
+  isWorldWritable,
   resolveReferences,
   type Surroundings,
   soleReference,
@@ -21,10 +21,19 @@ export interface Prepared {
   readonly input: unknown;
   readonly findings: readonly Finding[];
   readonly warnings: readonly Finding[];
+  /** Secrets that come from files. */
+  readonly secretFiles: readonly SecretFile[];
   /** All is said about the setting at this path and below it. */
   isSettled(path: Path): boolean;
   /** Whether a message may repeat the text of the setting at this path. */
   mayShow(path: Path): boolean;
+}
+
+export interface SecretFile {
+  /** Of the secret in the config. */
+  readonly path: Path;
+  /** Absolute. */
+  readonly file: string;
 }
 
 /**
@@ -42,6 +51,7 @@ export function prepare(
 ): Prepared {
   const findings: Finding[] = [];
   const warnings: Finding[] = [];
+  const secretFiles: SecretFile[] = [];
   const settled = new Set<string>();
   const confidential = new Set<string>();
 
@@ -62,7 +72,8 @@ export function prepare(
       return undefined;
     }
     const { schema, meta, initial } = unwrap(outer);
-    if (node.kind === 'empty') return initial === undefined ? undefined : walk(schema, initial, path);
+    if (node.kind === 'empty')
+      return initial === undefined ? undefined : walk(outer, { ...initial, at: node.at }, path);
     if (schema instanceof z.ZodObject) return walkObject(schema, node, path);
     if (schema instanceof z.ZodDiscriminatedUnion) return walkUnion(schema, node, path);
     if (schema instanceof z.ZodArray) {
@@ -143,12 +154,21 @@ export function prepare(
       );
     const resolved = resolveReferences(node.text, surroundings);
     if ('failed' in resolved) return settleFailure(path, node.at, resolved);
-    if (sole?.file !== undefined && isWorldReadable(sole.file))
+    if (sole?.file !== undefined) secretFiles.push({ path, file: sole.file });
+    if (sole?.file !== undefined && isWorldWritable(sole.file))
       warnings.push({
         path,
         at: node.at,
-        message: `every user of this machine can read ${sole.file}`,
-        hint: 'take that away with chmod o-r',
+        message: `every user of this machine can change ${sole.file}`,
+        hint: 'take that away with chmod o-w',
+      });
+    const known = meta[KNOWN] as readonly string[] | undefined;
+    if (known && !known.includes(resolved.text))
+      warnings.push({
+        path,
+        at: node.at,
+        message: `${isName(resolved.text) ? JSON.stringify(resolved.text) : 'this'} is not a value that is known`,
+        hint: didYouMean(resolved.text, known) ?? `known are ${known.join(', ')}`,
       });
     if (meta[PATH] === undefined) return coerce(schema, resolved.text);
     const file = resolve(surroundings.folder, resolved.text);
@@ -161,6 +181,7 @@ export function prepare(
     input,
     findings,
     warnings,
+    secretFiles,
     isSettled,
     mayShow: (path) => !confidential.has(JSON.stringify(path.slice(0, -1))),
   };

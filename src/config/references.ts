@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { whyUnreadable } from '../lib/files.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,7 +44,8 @@ export function resolveReferences(text: string, surroundings: Surroundings): { t
     } else if (target === undefined) {
       return { failed: `expected ${FORMS}`, hint: `write "$\${" for a plain "\${"` };
     } else {
-      const found = kind === 'env' ? readVariable(target, surroundings) : readText(target, surroundings);
+      const found =
+        kind === 'env' ? readVariable(target, surroundings) : readText(resolve(surroundings.folder, target));
       if ('failed' in found) return found;
       result += found.text;
     }
@@ -59,9 +61,15 @@ export function soleReference(text: string, { folder }: Surroundings): { file?: 
   return file === undefined ? {} : { file: resolve(folder, file) };
 }
 
-/** Whether every user of the machine may read it. Always false where modes mean nothing. */
-export function isWorldReadable(file: string): boolean {
-  return process.platform !== 'win32' && (statSync(file, { throwIfNoEntry: false })?.mode ?? 0) % 8 >= 4;
+/**
+ * Whether every user of the machine may write it: then the secret is somebody else's choice. That all may *read* it
+ * says nothing: Docker and Kubernetes mount secrets with mode 0444 or 0644 where only the container sees them, and a
+ * folder above can be closed. Always false where modes mean nothing.
+ */
+export function isWorldWritable(file: string): boolean {
+  if (process.platform === 'win32') return false;
+  const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
+  return (mode & 0o002) !== 0;
 }
 
 /** Why a file cannot be read, if so. */
@@ -79,8 +87,8 @@ function readVariable(name: string, { env }: Surroundings): { text: string } | F
   return { text };
 }
 
-function readText(path: string, { folder }: Surroundings): { text: string } | Failure {
-  const file = resolve(folder, path);
+/** What `${file:PATH}` of this file stands for now. */
+export function readText(file: string): { text: string } | Failure {
   const found = readBytes(file, MAX_FILE_BYTES);
   if ('failed' in found) return found;
   try {
@@ -100,21 +108,5 @@ function readBytes(file: string, maxBytes: number): { bytes: Buffer } | Failure 
     return { bytes: readFileSync(file) };
   } catch (error) {
     return { failed: `file ${file} ${whyUnreadable(error)}` };
-  }
-}
-
-/** What an error of the file system means, as the end of a sentence about the file. */
-export function whyUnreadable(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'does not exist';
-    case 'EACCES':
-    case 'EPERM':
-      return 'may not be read by this user';
-    case 'EISDIR':
-      return 'is a folder';
-    default:
-      return `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`;
   }
 }

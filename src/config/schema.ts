@@ -1,7 +1,9 @@
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { knownValues } from '../core/match.ts';
+import { recordKinds } from '../core/record.ts';
 import { formats } from '../formats/index.ts';
-import { duration, place, size } from '../lib/fields.ts';
+import { duration, openEnum, place, size } from '../lib/fields.ts';
 import { tenantSchema } from '../net/tenant.ts';
 import { sinks } from '../sinks/index.ts';
 import { sources } from '../sources/index.ts';
@@ -13,11 +15,11 @@ type SchemasOf<Plugins extends readonly { schema: z.ZodObject }[], Shared extend
 };
 
 /** "One of these, told apart by `type`": each plugin's own settings and the shared ones. */
-function oneOf<const Plugins extends readonly { schema: z.ZodObject }[], Shared extends z.core.$ZodShape>(
-  plugins: Plugins,
-  shared: Shared,
-) {
-  const schemas = plugins.map((plugin) => plugin.schema.extend(shared));
+function oneOf<
+  const Plugins extends readonly { schema: z.ZodObject; summary: string }[],
+  Shared extends z.core.$ZodShape,
+>(plugins: Plugins, shared: Shared) {
+  const schemas = plugins.map(({ schema, summary }) => schema.extend(shared).describe(summary));
   // `map` forgets which schema stood where; the cast puts it back (test/config/schema.test.ts).
   return z.discriminatedUnion('type', schemas as never) as unknown as z.ZodDiscriminatedUnion<
     SchemasOf<Plugins, Shared>,
@@ -32,7 +34,6 @@ const name = z
 
 const source = oneOf(sources, {
   name,
-  every: duration({ min: '1s', max: '24h' }).prefault('30s').describe('Time from one poll to the next.'),
 }).superRefine(({ settle, overlap }, context) => {
   if (overlap <= settle)
     context.addIssue({
@@ -56,6 +57,12 @@ const delivery = z.strictObject({
     .max(1, 'must be 1 (a sink gets one ordered stream; a second send could overtake the first)')
     .default(1)
     .describe('Sends at a time.'),
+  maxPerSecond: z
+    .number()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe('Most events a second on average, for a receiver with a licence; 0 is no limit.'),
   timeout: duration({ min: '100ms', max: '1h' })
     .prefault('30s')
     .describe('Longest time for one write and, separately, for one confirmation.'),
@@ -74,6 +81,16 @@ const delivery = z.strictObject({
     .describe('Waits after a failed send, growing from one failure to the next.'),
 });
 
+const values = (known: readonly string[]) => z.array(openEnum(known)).min(1).optional();
+
+const match = z.strictObject({
+  kind: z.array(z.enum(recordKinds)).min(1).optional().describe('What is told about.'),
+  severity: values(knownValues.severity).describe('As Graph spells it.'),
+  status: values(knownValues.status).describe('As Graph spells it.'),
+  serviceSource: values(knownValues.serviceSource).describe('The Defender product, as Graph spells it.'),
+  tenant: z.array(z.string()).min(1).optional().describe('Names of tenants.'),
+});
+
 const sink = oneOf(sinks, {
   name,
   format: oneOf(formats, {}).prefault({ type: 'cef' }).describe('What an event looks like.'),
@@ -88,6 +105,12 @@ const sink = oneOf(sinks, {
     .default('now')
     .describe(
       'Where a new sink begins: with what comes from now on, or with all that the journal still has.',
+    ),
+  match: match
+    .prefault({})
+    .describe(
+      'What is sent: what every list names that is given; without any, everything. With `severity` or `status`, an ' +
+        'alert that once matched is told until it is resolved, so that none stays open in the SIEM.',
     ),
   delivery: delivery.prefault({}).describe('How records are sent.'),
 });
@@ -108,13 +131,16 @@ export function parseListen(text: string): Address | 'off' | undefined {
   return { host, port };
 }
 
-const listen = z.string().transform((text, context) => {
-  const address = parseListen(text);
-  if (address !== undefined) return address;
-  const message = 'expected an address and port such as "127.0.0.1:9464" or "[::1]:9464", or "off"';
-  context.addIssue({ code: 'custom', message });
-  return z.NEVER;
-});
+const listen = z
+  .string()
+  .transform((text, context) => {
+    const address = parseListen(text);
+    if (address !== undefined) return address;
+    const message = 'expected an address and port such as "127.0.0.1:9464" or "[::1]:9464", or "off"';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  })
+  .meta({ title: 'address and port' });
 
 /** The whole config file. Keys of features that are not there yet are unknown keys, and those are errors. */
 export const configSchema = z.strictObject({
@@ -152,7 +178,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       listen: listen
         .prefault('127.0.0.1:9464')
-        .describe('Address and port of /metrics, /healthz, /readyz and /status, or `off`.'),
+        .describe('Address and port of `/metrics` and `/healthz`, or `off`.'),
     })
     .prefault({})
     .describe('The relay’s own web server.'),

@@ -1,5 +1,8 @@
-import type { RelayRecord, SourceRecord } from './record.ts';
+import type { Coverage } from './coverage.ts';
+import type { Mark } from './mark.ts';
+import type { Outcome, RelayRecord, SourceRecord } from './record.ts';
 import type { RefusalReason } from './sink.ts';
+import type { ReadingKind, Unread } from './source.ts';
 
 /** A source as the journal knows it: a source runs once per tenant (R1). */
 export interface SourceKey {
@@ -10,11 +13,18 @@ export interface SourceKey {
 /** An answer of a source, to be kept in one transaction (K1). */
 export interface Append extends SourceKey {
   readonly records: readonly SourceRecord[];
+  /** Which reading the answer belongs to, and its time (see `Page`): for coverage. */
+  readonly reading: ReadingKind;
+  readonly dateMs: number | undefined;
   readonly checkpoint: string;
   /** `seen` rows of an older revision (ticks) may go (K4). */
   readonly floor: bigint;
   /** `none`: only the first sight of an id is kept (design D14). */
   readonly updates: 'all' | 'none';
+  /** Become dead letters of the source, in the same transaction. */
+  readonly unread?: readonly Unread[];
+  /** Times of which the source's dead letters go, in the same transaction. */
+  readonly readAgain?: readonly bigint[];
 }
 
 /** What became of the records of an answer; the sum is `records.length`. */
@@ -23,8 +33,10 @@ export interface Appended {
   readonly new: number;
   /** Known already: same id, revision and fingerprint, or the limit of `unrevised` bodies was reached. */
   readonly duplicate: number;
-  /** Not wanted (`updates: none`). */
+  /** Not wanted (`updates: none`, or by the source's filter). */
   readonly filtered: number;
+  /** The ones put in the journal, by their index among the records, and as what. */
+  readonly told: readonly { readonly index: number; readonly outcome: Outcome }[];
 }
 
 /** How far one sink has come: everything up to and including `index` of batch `batch` is done (K5). */
@@ -49,6 +61,18 @@ export interface Loan {
   readonly ends: readonly Cursor[];
 }
 
+/** An id, whatever its revision (R1). */
+export interface RecordId extends SourceKey {
+  readonly id: string;
+}
+
+/** Whether a sink goes on with an id, whatever becomes of it, from this record on (R8). */
+export interface Follow extends RecordId {
+  readonly revision: bigint;
+  /** `true`: it goes on with it. `false`: no longer, it has been told the end. */
+  readonly on: boolean;
+}
+
 /** A record that a sink will never be given, with the reason. */
 export interface Refusal {
   readonly record: RelayRecord;
@@ -63,6 +87,8 @@ export interface Advance {
   readonly sequence: number;
   /** Become dead letters in the same transaction. */
   readonly refused: readonly Refusal[];
+  /** Noted in the same transaction, in the order of the records. Left out by a sink that follows no ids. */
+  readonly follow?: readonly Follow[];
 }
 
 /** A sink that is in the config. */
@@ -114,6 +140,9 @@ export interface JournalOpening {
 export interface Journal {
   readonly opening: JournalOpening;
 
+  /** For work on records that the process may die of. */
+  readonly mark: Mark;
+
   /**
    * Rejects with the {@link JournalError} when the journal is lost (an I/O error, a broken row, its thread died);
    * never settles otherwise. Need not be listened to.
@@ -141,16 +170,27 @@ export interface Journal {
   /** The next records after `cursor`, at most `limit`; waits until there are some. */
   take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan>;
 
+  /** The next records as {@link take} gives them; `undefined` when there are none yet. */
+  peek(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan | undefined>;
+
   /**
    * Notes a sink's progress; it is on disk within 100 ms, or after `flush`. A cursor never moves back: a step
    * that does not go beyond the newest one of its sink is passed over, with its refusals.
    */
   advance(step: Advance): void;
 
+  /**
+   * Of each id: does the sink go on with it? As of the newest step that was given to `advance`, on disk or not.
+   */
+  follows(sink: string, ids: readonly RecordId[]): Promise<readonly boolean[]>;
+
   /** Resolves when everything noted by `advance` is on disk. */
   flush(): Promise<void>;
 
   stats(): Promise<JournalStats>;
+
+  /** Which products were seen, and how. */
+  coverage(): Promise<readonly Coverage[]>;
 
   /** Flushes and closes. Safe twice. */
   close(): Promise<void>;

@@ -12,13 +12,21 @@ export interface Plugin<Schema extends z.ZodObject, Made, Context> {
   create(settings: z.output<Schema>, context: Context): Made;
 }
 
+/** The source, format or sink of that type, if there is one. */
+export function pluginOf<P extends { readonly schema: z.ZodObject }>(
+  plugins: readonly P[],
+  type: string,
+): P | undefined {
+  return plugins.find(({ schema }) => schema.shape.type?.safeParse(type).success);
+}
+
 /** Makes the source, format or sink that `settings.type` names; the config schema has checked that there is one. */
 export function buildPlugin<Made, Context>(
   plugins: readonly Plugin<z.ZodObject, Made, Context>[],
   settings: { readonly type: string },
   context: Context,
 ): Made {
-  const plugin = plugins.find(({ schema }) => schema.shape.type?.safeParse(settings.type).success);
+  const plugin = pluginOf(plugins, settings.type);
   if (!plugin) throw new Error(`no plugin of type ${settings.type}`);
   return plugin.create(settings, context);
 }

@@ -3,7 +3,8 @@ export type Json = null | boolean | number | bigint | string | readonly Json[] |
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
 /** What a record tells about. Further kinds: incident, activity, heartbeat. */
-export type RecordKind = 'alert';
+export const recordKinds = ['alert'] as const;
+export type RecordKind = (typeof recordKinds)[number];
 
 /** Why a record is told (CEF `outcome`). The last five are outside the order per id. */
 export const outcomes = ['new', 'update', 'unrevised', 'late', 'repair', 'retry', 'replay'] as const;
@@ -22,6 +23,10 @@ export interface SourceRecord {
   readonly timeMs: number;
   /** Severity in Graph's words (`high`, …); an open set. */
   readonly severity: string;
+  /** The service that raised it, in Graph's words (`serviceSource`); an open set, empty when not known. */
+  readonly product: string;
+  /** The source's filter does not want it by itself; it is told all the same once its id has been (R8). */
+  readonly unwanted?: true;
   /** Cheap fingerprint of the body: tells a changed body under the same revision (R1). */
   readonly fingerprint: number;
   /** The body as Microsoft sent it, as JSON text. */

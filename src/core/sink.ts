@@ -15,8 +15,11 @@ export interface Room {
   readonly bytes: number;
 }
 
-/** Why the far end will never take a record; a closed set, because it is a metric label. */
-export const refusalReasons = ['format', 'too-large', 'rejected'] as const;
+/**
+ * Why the far end will never be given a record; a closed set, because it is a metric label. `poison`: it breaks the
+ * sink each time that it is sent; `crash`: the relay died of it.
+ */
+export const refusalReasons = ['format', 'too-large', 'rejected', 'poison', 'crash'] as const;
 export type RefusalReason = (typeof refusalReasons)[number];
 
 /** What became of a batch that the far end has answered for: all is accepted but what is named here. */
@@ -45,6 +48,12 @@ export interface Receipt {
 export interface Sink {
   /** Bytes that the sink adds to one event (a header), at most; framing does not count (S5). */
   readonly headerBytes: number;
+
+  /** What it takes for the far end's word that it has a batch, in a word, as of now: for status. */
+  readonly confirms?: string;
+
+  /** What an operator has to know about it as long as it is so: for status. */
+  notes?(): readonly string[];
 
   /** Connect, or throw. No-op when connected. */
   open(signal: AbortSignal): Promise<void>;

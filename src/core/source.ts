@@ -1,16 +1,55 @@
+import type { Appended } from './journal.ts';
 import type { SourceRecord } from './record.ts';
+
+/** Why something is read: a poll for what is new, again for what became visible late, or for the first time. */
+export const readingKinds = ['poll', 'overlap', 'sweep', 'backfill', 'retry'] as const;
+export type ReadingKind = (typeof readingKinds)[number];
 
 /** One answer of a source, and the checkpoint that is true once its records are kept. */
 export interface Page {
+  readonly reading: ReadingKind;
   readonly records: readonly SourceRecord[];
+  /** The far end's time of the answer, milliseconds since 1970; `undefined` when it did not say, or nothing was asked. */
+  readonly dateMs: number | undefined;
   /** Stored in the same transaction as the records (K1); the source's own JSON text. */
   readonly checkpoint: string;
   /** Records older than this (ticks) need no longer be remembered as seen (K4). */
   readonly floor: bigint;
   /** The time up to which the source is known to have been read; ticks. For metrics. */
   readonly watermark: bigint;
-  /** Records left out on purpose (`updates: none` and the like), for the count `filtered`. */
-  readonly filtered: number;
+  /** What cannot be read and is passed over for now: becomes dead letters of the source. */
+  readonly unread?: readonly Unread[];
+  /** Times (ticks) that were unread and have now been read: their dead letters go. */
+  readonly readAgain?: readonly bigint[];
+}
+
+/** Kinds of not being readable; a closed set. */
+export type UnreadReason = 'unreadable' | 'too-large' | 'too-many';
+
+/** Records of one time that a source cannot read while it can read others (R5). */
+export interface Unread {
+  /** Their revision, ticks. */
+  readonly at: bigint;
+  readonly reason: UnreadReason;
+  readonly detail: string;
+}
+
+/** Where a source stands, by its checkpoint: for status. Times are milliseconds since 1970. */
+export interface Progress {
+  /** Up to here it has been read, but for what is open. */
+  readonly watermarkMs: number;
+  /** Readings that have begun and not come to their end. */
+  readonly open: readonly OpenReading[];
+  /** How many times could not be read and are set aside. */
+  readonly setAside: number;
+}
+
+/** `fromMs` moves towards `toMs`: what lies between is still to be read. */
+export interface OpenReading {
+  readonly reading: ReadingKind;
+  readonly begunMs: number;
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 /**
@@ -22,12 +61,22 @@ export interface Source {
   readonly tenant: string;
 
   /**
-   * One reading: everything the source has after `checkpoint`, page by page. Without a checkpoint it is the
-   * first reading ever. Passing faults (throttling, 5xx, network) are waited out inside, without end.
+   * One reading: what is new after `checkpoint`, page by page, and then, until the next one is due, what else is to
+   * be read. Without a checkpoint it is the first reading ever. Passing faults (throttling, 5xx, network) are waited
+   * out inside, without end.
    *
    * @throws {UnavailableError} this reading cannot go on; begin again from the last stored checkpoint
    */
   read(checkpoint: string | undefined, signal: AbortSignal): AsyncIterable<Page>;
+
+  /**
+   * Where a reading from `checkpoint` begins, for the log: `goes on from watermark 2026-11-23T02:00:00Z`; without a
+   * checkpoint `reads for the first time, from …`. Does no I/O. A checkpoint that cannot be read is told by `read`.
+   */
+  describe?(checkpoint: string | undefined): string;
+
+  /** Told what of a page it gave was news. */
+  kept?(page: Page, appended: Appended): void;
 
   /** Lets go of everything. Safe twice. */
   close(): Promise<void>;

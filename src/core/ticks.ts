@@ -54,3 +54,8 @@ export function isoOfTicks(ticks: bigint): string {
   const rest = ticks - ticksOfMs(ms);
   return `${new Date(ms).toISOString().slice(0, -1)}${String(rest).padStart(4, '0')}Z`;
 }
+
+/** `2025-05-07T08:15:31Z`: to the second, rounded down; for people. */
+export function isoSecondsOfTicks(ticks: bigint): string {
+  return `${new Date(msOfTicks(ticks)).toISOString().slice(0, 19)}Z`;
+}

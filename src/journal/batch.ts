@@ -55,8 +55,15 @@ export function storedRecord({ body, ...rest }: RelayRecord): StoredRecord {
   return { ...rest, json: stringifyJson(body) };
 }
 
-/** @throws {Error} when the text is not of this format: a bug, for its hash was right */
-export function decodeRecords(format: number, text: string): RelayRecord[] {
+/**
+ * @param touch asked before the body of each is read; when it says no, the body stays text, as `unread`
+ * @throws {Error} when the text is not of this format: a bug, for its hash was right
+ */
+export function decodeRecords(
+  format: number,
+  text: string,
+  touch: (index: number) => boolean = () => true,
+): RelayRecord[] {
   if (format !== FORMAT) throw new Error(`batch format ${format} is not known to this version`);
   const records: RelayRecord[] = [];
   let at = 0;
@@ -65,6 +72,7 @@ export function decodeRecords(format: number, text: string): RelayRecord[] {
     const [kind, source, tenant, id, revision, unrevised, outcome, timeMs, severity, createdMs, length] =
       JSON.parse(text.slice(at, headEnd)) as Head;
     const bodyEnd = headEnd + 1 + length;
+    const json = text.slice(headEnd + 1, bodyEnd);
     records.push({
       kind,
       source,
@@ -76,7 +84,7 @@ export function decodeRecords(format: number, text: string): RelayRecord[] {
       timeMs,
       severity,
       createdMs,
-      body: parseJson(text.slice(headEnd + 1, bodyEnd)) as JsonObject,
+      body: touch(records.length) ? (parseJson(json) as JsonObject) : { unread: json },
     });
     at = bodyEnd + 1;
   }

@@ -1,8 +1,8 @@
-import { statSync } from 'node:fs';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from './clock.ts';
+import { Size } from './size.ts';
 import type { BatchTable } from './tables/batches.ts';
-import { one } from './tables/row.ts';
+import type { FollowedTable } from './tables/followed.ts';
 import type { SinkRow, SinkTable } from './tables/sinks.ts';
 
 /** Above this share of the limit what has been delivered is given up, the oldest first (K6). */
@@ -12,11 +12,15 @@ const RESUME_BELOW = 0.9;
 /** Most batches let go of in one transaction, so that nobody waits long for it. */
 const MOST_AT_ONCE = 64;
 const HOUR_MS = 3_600_000;
+/** Ids that sinks go on with may take an eighth of the limit, at about so many bytes each, index included. */
+const FOLLOWED_SHARE = 1 / 8;
+const FOLLOWED_BYTES = 128;
 
 export interface BoundsOptions {
   readonly database: DatabaseSync;
   readonly batches: BatchTable;
   readonly sinks: SinkTable;
+  readonly followed: FollowedTable;
   readonly walFile: string;
   readonly maxBytes: number;
   readonly retentionMs: number;
@@ -35,29 +39,23 @@ export interface BoundsOptions {
 export class Bounds {
   paused = false;
   readonly #options: BoundsOptions;
-  readonly #pageSize: number;
-  readonly #pages: StatementSync;
-  readonly #free: StatementSync;
-  #toldMs = Number.NEGATIVE_INFINITY;
+  readonly #size: Size;
+  /** When each of the warnings that may come often was last given. */
+  readonly #told = new Map<string, number>();
 
   constructor(options: BoundsOptions) {
     this.#options = options;
-    const { database, maxBytes } = options;
-    this.#pageSize = one<{ page_size: number }>(database.prepare('PRAGMA page_size'))?.page_size ?? 4096;
-    this.#pages = database.prepare('PRAGMA page_count');
-    this.#free = database.prepare('PRAGMA freelist_count');
+    const { database, walFile, maxBytes } = options;
+    this.#size = new Size(database, walFile);
+    const { pageSize } = this.#size;
     // The log counts as well, so it may only be a small part of the limit.
-    const logPages = Math.max(16, Math.min(1_000, Math.floor(maxBytes / 64 / this.#pageSize)));
+    const logPages = Math.max(16, Math.min(1_000, Math.floor(maxBytes / 64 / pageSize)));
     database.exec(`PRAGMA wal_autocheckpoint = ${logPages}`);
-    database.exec(`PRAGMA journal_size_limit = ${2 * logPages * this.#pageSize}`);
+    database.exec(`PRAGMA journal_size_limit = ${2 * logPages * pageSize}`);
   }
 
-  /** Used pages and the write-ahead log, in bytes: SQLite files do not shrink, so free pages do not count. */
   bytes(): number {
-    const pages = one<{ page_count: number }>(this.#pages)?.page_count ?? 0;
-    const free = one<{ freelist_count: number }>(this.#free)?.freelist_count ?? 0;
-    const log = statSync(this.#options.walFile, { throwIfNoEntry: false })?.size ?? 0;
-    return (pages - free) * this.#pageSize + log;
+    return this.#size.bytes();
   }
 
   /**
@@ -81,12 +79,28 @@ export class Bounds {
           this.#forget(orphan, 'its backlog takes the room that others need');
           held.splice(held.indexOf(orphan), 1);
         }
-        this.#tellGivingUp();
+        this.#warnHourly(
+          { limitBytes: maxBytes },
+          'the journal is over 80 % full: delivered records are given up before the retention has passed; ' +
+            'raise state.maxBytes to be able to replay them',
+        );
       } else if (first.at >= oldestKept || held.some(({ cursor }) => cursor.batch <= first.id)) {
         return;
       }
       batches.delete(first.id);
     }
+  }
+
+  /** Part of a transaction: forgets ids of a source that sinks went on with, by age and when there are too many (R8). */
+  pruneFollowed(source: number, floor: bigint, limit: number): void {
+    const { followed, maxBytes } = this.#options;
+    const most = Math.floor((maxBytes * FOLLOWED_SHARE) / FOLLOWED_BYTES);
+    if (followed.prune(source, floor, limit, most) === 0) return;
+    this.#warnHourly(
+      { most },
+      'more alerts that once matched are unresolved than can be remembered: the oldest are forgotten, and what ' +
+        'becomes of them is told only if it matches; raise state.maxBytes to remember more',
+    );
   }
 
   /** After every transaction that wrote: is there room? Only what a sink still needs can say no. */
@@ -125,20 +139,17 @@ export class Bounds {
 
   #forget(orphan: SinkRow, why: string): void {
     this.#options.sinks.delete(orphan.name);
+    this.#options.followed.deleteSink(orphan.name);
     this.#options.told.warn(
       { sink: orphan.name, cursor: orphan.cursor },
       `a sink that is not in the config is let go of with its backlog: ${why}`,
     );
   }
 
-  #tellGivingUp(): void {
-    const { clock, told, maxBytes } = this.#options;
-    if (clock.steady() - this.#toldMs < HOUR_MS) return;
-    this.#toldMs = clock.steady();
-    told.warn(
-      { limitBytes: maxBytes },
-      'the journal is over 80 % full: delivered records are given up before the retention has passed; ' +
-        'raise state.maxBytes to be able to replay them',
-    );
+  #warnHourly(fields: object, message: string): void {
+    const { clock, told } = this.#options;
+    if (clock.steady() - (this.#told.get(message) ?? Number.NEGATIVE_INFINITY) < HOUR_MS) return;
+    this.#told.set(message, clock.steady());
+    told.warn(fields, message);
   }
 }

@@ -1,7 +1,8 @@
+import { compareCursors } from '../core/cursor.ts';
 import type { Cursor, Loan } from '../core/journal.ts';
+import { type Mark, noMark } from '../core/mark.ts';
 import type { RelayRecord } from '../core/record.ts';
 import { decodeRecords } from './batch.ts';
-import { compareCursors } from './cursor.ts';
 import type { RawChunk } from './protocol.ts';
 
 /** Consecutive records, decoded: everything from `before` (not with it) to the last of `ends`. */
@@ -11,15 +12,20 @@ export interface Chunk {
   readonly ends: readonly Cursor[];
 }
 
-export function decodeChunk({ before, batches }: RawChunk): Chunk {
+export function decodeChunk({ before, batches }: RawChunk, mark: Mark = noMark): Chunk {
   const records: RelayRecord[] = [];
   const ends: Cursor[] = [];
-  for (const { id, format, text } of batches) {
-    for (const [index, record] of decodeRecords(format, text).entries()) {
-      records.push(record);
-      ends.push({ batch: id, index });
+  const first = { batch: batches[0]?.id ?? 0, index: 0 };
+  const last = { batch: batches.at(-1)?.id ?? 0, index: Number.MAX_SAFE_INTEGER };
+  mark.during({ first, last }, () => {
+    for (const { id, format, text } of batches) {
+      const decoded = decodeRecords(format, text, (index) => mark.touch({ batch: id, index }));
+      for (const [index, record] of decoded.entries()) {
+        records.push(record);
+        ends.push({ batch: id, index });
+      }
     }
-  }
+  });
   return { before, records, ends };
 }
 

@@ -1,9 +1,4 @@
 import type { Cursor } from '../core/journal.ts';
 
-/** Below 0: `a` comes before `b`; 0: the same place; above 0: after. */
-export function compareCursors(a: Cursor, b: Cursor): number {
-  return a.batch - b.batch || a.index - b.index;
-}
-
 /** Before everything a journal ever kept. */
 export const START: Cursor = { batch: 0, index: -1 };

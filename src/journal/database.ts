@@ -3,7 +3,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -13,11 +12,12 @@ import {
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { JournalError } from '../core/errors.ts';
+import { makeDirectory } from '../lib/directory.ts';
 import { migrations } from './migrations.ts';
 import { broken, isBusy } from './trouble.ts';
 
 /** Marks the file as ours (`DRLY`). @see https://www.sqlite.org/pragma.html#pragma_application_id */
-const APPLICATION_ID = 0x44_52_4c_59;
+export const APPLICATION_ID = 0x44_52_4c_59;
 
 export interface OpenedDatabase {
   readonly database: DatabaseSync;
@@ -29,7 +29,13 @@ export interface OpenedDatabase {
 /** Paths inside the state directory. */
 export function pathsIn(directory: string) {
   const journal = join(directory, 'journal.db');
-  return { lock: join(directory, 'lock.db'), journal, wal: `${journal}-wal`, unfinished: `${journal}.new` };
+  return {
+    lock: join(directory, 'lock.db'),
+    journal,
+    wal: `${journal}-wal`,
+    unfinished: `${journal}.new`,
+    mark: join(directory, 'mark'),
+  };
 }
 
 /**
@@ -37,7 +43,7 @@ export function pathsIn(directory: string) {
  * them as long as it is empty; later it may be shared on purpose, and that is only told.
  */
 export function prepareDirectory(directory: string, warn: (message: string) => void): void {
-  if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) {
+  if (makeMissing(directory)) {
     syncDirectory(dirname(directory));
     return;
   }
@@ -50,6 +56,19 @@ export function prepareDirectory(directory: string, warn: (message: string) => v
   }
 }
 
+/** @throws {JournalError} it is not there and cannot be made */
+function makeMissing(directory: string): boolean {
+  try {
+    return makeDirectory(directory, 0o700);
+  } catch (cause) {
+    throw new JournalError(
+      `the state directory ${directory} cannot be made: ${(cause as Error).message}. ` +
+        'Make it for the user of the relay, or set state.directory to another place',
+      { cause },
+    );
+  }
+}
+
 /**
  * The right to be the only relay on a directory: a transaction held for life, which the system ends with the
  * process, whatever ends that (K9).
@@ -57,7 +76,8 @@ export function prepareDirectory(directory: string, warn: (message: string) => v
 export function lockDirectory(directory: string): DatabaseSync {
   const { lock } = pathsIn(directory);
   makePrivate(lock);
-  const database = new DatabaseSync(lock, { timeout: 0 });
+  // Somebody who asks whether a relay has it (`status`) takes it for a moment.
+  const database = new DatabaseSync(lock, { timeout: 250 });
   try {
     database.exec('BEGIN EXCLUSIVE');
     return database;

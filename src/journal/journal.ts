@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import type { Coverage } from '../core/coverage.ts';
+import { compareCursors } from '../core/cursor.ts';
 import { JournalError } from '../core/errors.ts';
+import { Follows } from '../core/follows.ts';
 import type {
   Advance,
   Append,
@@ -11,13 +14,16 @@ import type {
   JournalStats,
   Loan,
   Position,
+  RecordId,
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
 import type { Log } from '../core/log.ts';
+import { type Mark, noMark } from '../core/mark.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
-import { compareCursors } from './cursor.ts';
+import { pathsIn } from './database.ts';
+import { MarkFile } from './mark.ts';
 import type { JournalMethods, JournalNotice, StoreOptions } from './protocol.ts';
 import { Caller } from './rpc.ts';
 import { journalError } from './trouble.ts';
@@ -44,10 +50,11 @@ export async function openJournal({ log, ...options }: JournalOptions): Promise<
   try {
     const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
     journal.opening = await journal.ask('open', { ...options, version });
+    journal.mark = new MarkFile(pathsIn(options.directory).mark, log);
     return journal;
   } catch (error) {
     await journal.close();
-    throw error;
+    throw journalError(options.directory, error);
   }
 }
 
@@ -57,6 +64,7 @@ export async function openJournal({ log, ...options }: JournalOptions): Promise<
  */
 class WorkerJournal implements Journal {
   opening: JournalOpening = { created: false, schema: 0, lastBatch: 0, records: 0 };
+  mark: Mark & { close?(): void } = noMark;
   readonly failed: Promise<never>;
   readonly #directory: string;
   readonly #log: Log;
@@ -76,6 +84,8 @@ class WorkerJournal implements Journal {
   readonly #cursors = new Map<string, Cursor>();
   /** Steps that wait to be sent, one for each sink. */
   #steps = new Map<string, Advance>();
+  /** What the steps that are not on disk say of ids, for each sink. */
+  readonly #follows = new Map<string, Follows>();
   #timer: NodeJS.Timeout | undefined;
   /** Settles when all steps sent are on disk. */
   #stored: Promise<unknown> = Promise.resolve();
@@ -121,20 +131,28 @@ class WorkerJournal implements Journal {
     await this.flush();
     const positions = await this.ask('register', sinks);
     this.#cursors.clear();
-    for (const [name, { cursor }] of positions) this.#cursors.set(name, cursor);
+    for (const [name, { cursor }] of positions) {
+      this.#cursors.set(name, cursor);
+      this.#follows.set(name, new Follows());
+    }
     this.#cache.capacity = Math.max(1, positions.size);
     return positions;
   }
 
   async take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan> {
     for (;;) {
-      this.#check();
       // Taken before reading, so that an append in between is not missed.
       const change = this.#change.promise;
-      const chunk = this.#cache.find(cursor) ?? (await orAbort(this.#read(cursor), signal));
-      if (chunk) return lend(chunk, cursor, limit);
+      const loan = await this.peek(cursor, limit, signal);
+      if (loan) return loan;
       await orAbort(change, signal);
     }
+  }
+
+  async peek(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan | undefined> {
+    this.#check();
+    const chunk = this.#cache.find(cursor) ?? (await orAbort(this.#read(cursor), signal));
+    return chunk && lend(chunk, cursor, limit);
   }
 
   advance(step: Advance): void {
@@ -144,9 +162,20 @@ class WorkerJournal implements Journal {
     if (!reached) throw new Error(`sink ${sink} is not registered with the journal`);
     if (compareCursors(cursor, reached) <= 0) return;
     this.#cursors.set(sink, cursor);
-    const refused = [...(this.#steps.get(sink)?.refused ?? []), ...step.refused];
-    this.#steps.set(sink, { ...step, refused });
+    const before = this.#steps.get(sink);
+    const refused = [...(before?.refused ?? []), ...step.refused];
+    const follow = [...(before?.follow ?? []), ...(step.follow ?? [])];
+    this.#steps.set(sink, { ...step, refused, follow });
+    this.#follows.get(sink)?.add(step.follow);
     this.#timer ??= setTimeout(() => this.#send(), ADVANCE_EVERY_MS);
+  }
+
+  async follows(sink: string, ids: readonly RecordId[]): Promise<readonly boolean[]> {
+    const noted = ids.map((id) => this.#follows.get(sink)?.get(id));
+    const unknown = ids.filter((_, index) => noted[index] === undefined);
+    const stored = unknown.length > 0 ? await this.ask('follows', { sink, ids: unknown }) : [];
+    let next = 0;
+    return noted.map((on) => on ?? stored[next++] === true);
   }
 
   async flush(): Promise<void> {
@@ -157,6 +186,10 @@ class WorkerJournal implements Journal {
 
   stats(): Promise<JournalStats> {
     return this.ask('stats', undefined);
+  }
+
+  coverage(): Promise<readonly Coverage[]> {
+    return this.ask('coverage', undefined);
   }
 
   close(): Promise<void> {
@@ -192,6 +225,8 @@ class WorkerJournal implements Journal {
         ),
       );
     }
+    this.mark.close?.();
+    this.mark = noMark;
     await this.#worker.terminate();
   }
 
@@ -201,7 +236,9 @@ class WorkerJournal implements Journal {
     if (this.#steps.size === 0) return;
     const steps = [...this.#steps.values()];
     this.#steps = new Map();
-    const sent = this.ask('advance', steps);
+    const sent = this.ask('advance', steps).then(() => {
+      for (const { sink, follow } of steps) this.#follows.get(sink)?.delete(follow);
+    });
     this.#stored = Promise.all([this.#stored, sent]);
     // `failed` tells; `flush` does, too.
     this.#stored.catch(() => {});
@@ -220,7 +257,7 @@ class WorkerJournal implements Journal {
     const raw = await this.ask('read', cursor);
     if (!raw) return undefined;
     try {
-      const chunk = decodeChunk(raw);
+      const chunk = decodeChunk(raw, this.mark);
       this.#cache.put(chunk);
       return chunk;
     } catch (error) {

@@ -82,4 +82,34 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX dead_letter_of ON dead_letter (kind, name);
   `,
+  `
+  -- Ids that a sink goes on with until they are resolved, whatever its match says of them (R8). as_of: the
+  -- newest revision of the source when it last matched. The rows go with the row of the sink.
+  CREATE TABLE followed (
+    sink TEXT NOT NULL,
+    source INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    as_of INTEGER NOT NULL,
+    PRIMARY KEY (sink, source, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX followed_as_of ON followed (source, as_of);
+  `,
+  `
+  -- Which products a source has shown, each one of a closed set. Times: milliseconds since 1970. records: told,
+  -- each revision one. alerts: with a creation time that can be believed; first_created to longest_gap are of
+  -- these. lateness: counts by bucket, a JSON list.
+  CREATE TABLE coverage (
+    source INTEGER NOT NULL,
+    product TEXT NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    alerts INTEGER NOT NULL,
+    first_created INTEGER NOT NULL,
+    last_created INTEGER NOT NULL,
+    longest_gap INTEGER NOT NULL,
+    lateness TEXT NOT NULL,
+    PRIMARY KEY (source, product)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

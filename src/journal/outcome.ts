@@ -23,10 +23,12 @@ export type Verdict =
  * duplicate, also when others came in between, so one that flaps (A, B, A, …) falls silent.
  */
 export function judge(
-  record: Pick<SourceRecord, 'revision' | 'created' | 'fingerprint'>,
+  record: Pick<SourceRecord, 'revision' | 'created' | 'fingerprint' | 'unwanted'>,
   known: Known,
   { floor, updates }: Pick<Append, 'floor' | 'updates'>,
 ): Verdict {
+  // Not remembered either: it is wanted as soon as it has been told once (R8).
+  if (record.unwanted && known.newest === undefined) return 'filtered';
   const verdict = judgeChange(record, known, floor);
   if (verdict === 'duplicate') return verdict;
   return updates === 'none' && verdict.outcome !== 'new' ? 'filtered' : verdict;

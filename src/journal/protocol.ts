@@ -1,3 +1,4 @@
+import type { Coverage } from '../core/coverage.ts';
 import type {
   Advance,
   Append,
@@ -6,6 +7,7 @@ import type {
   JournalOpening,
   JournalStats,
   Position,
+  RecordId,
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
@@ -30,9 +32,12 @@ export interface JournalMethods {
   append(page: Append): Promise<Appended>;
   register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>>;
   advance(steps: readonly Advance[]): Promise<void>;
+  /** As of the last transaction. */
+  follows(question: { sink: string; ids: readonly RecordId[] }): boolean[];
   /** `undefined`: nothing comes after the cursor yet. */
   read(cursor: Cursor): RawChunk | undefined;
   stats(): JournalStats;
+  coverage(): readonly Coverage[];
   close(): void;
 }
 

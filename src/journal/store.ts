@@ -1,29 +1,34 @@
 import { randomInt } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { type Coverage, sightingsOf } from '../core/coverage.ts';
+import { compareCursors } from '../core/cursor.ts';
 import { JournalError } from '../core/errors.ts';
 import type {
   Advance,
   Append,
   Appended,
   Cursor,
+  Follow,
   JournalOpening,
   JournalStats,
   Position,
+  RecordId,
   SinkRegistration,
-  SinkStats,
   SourceKey,
 } from '../core/journal.ts';
-import type { SourceRecord } from '../core/record.ts';
+import type { Outcome, SourceRecord } from '../core/record.ts';
 import { msOfTicks } from '../core/ticks.ts';
 import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { compareCursors } from './cursor.ts';
 import { lockDirectory, openDatabase, pathsIn, prepareDirectory } from './database.ts';
 import { judge, type Verdict } from './outcome.ts';
 import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
+import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
+import { CoverageTable } from './tables/coverage.ts';
 import { DeadLetterTable } from './tables/dead-letters.ts';
+import { FollowedTable } from './tables/followed.ts';
 import { MemoryTable } from './tables/memory.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
@@ -43,7 +48,9 @@ export class Store {
   readonly #sinks: SinkTable;
   readonly #sources: SourceTable;
   readonly #memory: MemoryTable;
+  readonly #followed: FollowedTable;
   readonly #deadLetters: DeadLetterTable;
+  readonly #coverage: CoverageTable;
   readonly #bounds: Bounds;
   readonly #maxBytes: number;
   readonly #clock: Clock;
@@ -70,12 +77,15 @@ export class Store {
     this.#sinks = new SinkTable(database, distrust);
     this.#sources = new SourceTable(database, distrust);
     this.#memory = new MemoryTable(database);
+    this.#followed = new FollowedTable(database);
     this.#deadLetters = new DeadLetterTable(database);
+    this.#coverage = new CoverageTable(database);
     this.#checkPlaces(distrust);
     this.#bounds = new Bounds({
       database,
       batches: this.#batches,
       sinks: this.#sinks,
+      followed: this.#followed,
       walFile: pathsIn(directory).wal,
       maxBytes,
       retentionMs,
@@ -90,7 +100,7 @@ export class Store {
       },
     });
     this.#bounds.look();
-    this.opening = { created, schema, lastBatch: this.#batches.last, records: this.#records() };
+    this.opening = { created, schema, lastBatch: this.#batches.last, records: recordsIn(this.#batches) };
   }
 
   /** Every cursor stands in this journal, every checkpoint is whole (K5). */
@@ -120,25 +130,34 @@ export class Store {
   append(page: Append): Appended {
     const source = this.#sources.put(page, page.checkpoint);
     // At least as many rows go as come.
-    this.#memory.prune(source, page.floor, Math.max(1_000, 2 * page.records.length));
+    const mostRows = Math.max(1_000, 2 * page.records.length);
+    this.#memory.prune(source, page.floor, mostRows);
+    this.#bounds.pruneFollowed(source, page.floor, mostRows);
     const counts = { new: 0, duplicate: 0, filtered: 0 };
+    const told: { index: number; outcome: Outcome }[] = [];
     const cutter = new Cutter();
     const next = this.#batches.last + 1;
-    for (const record of byRevision(page.records)) {
+    for (const [index, record] of byRevision(page.records)) {
       const known = this.#memory.recall(source, record);
       const verdict = judge(record, known, page);
       counts[typeof verdict === 'string' ? verdict : 'new']++;
       if (verdict === 'duplicate') continue;
+      // What the filter does not want is wanted as soon as its id has been told: it must not be known by then (R8).
+      if (verdict === 'filtered' && record.unwanted) continue;
       let place: Cursor | undefined;
       if (verdict !== 'filtered') {
-        const { row, index } = cutter.add(encode(page, record, verdict));
-        place = { batch: next + row, index };
+        told.push({ index, outcome: verdict.outcome });
+        const { row, index: position } = cutter.add(encode(page, record, verdict));
+        place = { batch: next + row, index: position };
       }
       this.#memory.remember(source, record, known, place);
     }
     const now = this.#clock.wall();
+    for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
+    for (const at of page.readAgain ?? []) this.#deadLetters.dropUnread(page, at);
     for (const row of cutter.rows) this.#batches.append(row, now);
-    return counts;
+    this.#coverage.add(source, { source: page.source, tenant: page.tenant }, sightingsOf(page, told, now));
+    return { ...counts, told };
   }
 
   /** Write. */
@@ -171,7 +190,7 @@ export class Store {
   advance(steps: readonly Advance[]): void {
     const rows = this.#sinks.all();
     const now = this.#clock.wall();
-    for (const { sink, cursor, sequence, refused } of steps) {
+    for (const { sink, cursor, sequence, refused, follow = [] } of steps) {
       const row = rows.get(sink);
       const place = `batch ${cursor.batch}, record ${cursor.index}`;
       if (!row) throw new JournalError(`sink ${sink} has no cursor in the journal in ${this.#directory}`);
@@ -179,8 +198,27 @@ export class Store {
         throw new JournalError(`sink ${sink} cannot advance to ${place}: there is no such record`);
       if (compareCursors(cursor, row.cursor) <= 0) continue;
       this.#sinks.put({ ...row, cursor, sequence });
-      for (const refusal of refused) this.#deadLetters.append('sink', sink, refusal, now);
+      for (const refusal of refused) this.#deadLetters.append(sink, refusal, now);
+      for (const each of follow) this.#follow(sink, each);
     }
+  }
+
+  #follow(sink: string, { source, tenant, id, revision, on }: Follow): void {
+    const number = this.#sources.idOf({ source, tenant });
+    if (number === undefined) throw new JournalError(`there is no source ${source} (tenant ${tenant})`);
+    if (on) {
+      const last = this.#memory.last(number) ?? revision;
+      this.#followed.put(sink, number, id, last > revision ? last : revision);
+    } else {
+      this.#followed.delete(sink, number, id);
+    }
+  }
+
+  follows(sink: string, ids: readonly RecordId[]): boolean[] {
+    return ids.map(({ source, tenant, id }) => {
+      const number = this.#sources.idOf({ source, tenant });
+      return number !== undefined && this.#followed.has(sink, number, id);
+    });
   }
 
   read(cursor: Cursor): RawChunk | undefined {
@@ -207,30 +245,16 @@ export class Store {
   }
 
   stats(): JournalStats {
-    const sinks = [...this.#sinks.all().values()]
-      .filter(({ orphaned }) => orphaned === null)
-      .map((row) => this.#sinkStats(row));
     return {
-      pending: Math.max(0, ...sinks.map(({ pending }) => pending)),
-      records: this.#records(),
+      ...survey({ batches: this.#batches, sinks: this.#sinks, deadLetters: this.#deadLetters }),
       bytes: this.#bounds.bytes(),
       limitBytes: this.#maxBytes,
       paused: this.#bounds.paused,
-      sinks,
-      deadLetters: this.#deadLetters.counts(),
     };
   }
 
-  #sinkStats({ name, cursor }: SinkRow): SinkStats {
-    const pending = this.#batches.ordinal - this.#batches.ordinalAfter(cursor);
-    if (pending === 0) return { name, pending, oldestPendingMs: undefined };
-    const head = this.#batches.head(cursor.batch);
-    const oldest = head && cursor.index < head.records - 1 ? head : this.#batches.head(cursor.batch + 1);
-    return { name, pending, oldestPendingMs: oldest?.at };
-  }
-
-  #records(): number {
-    return this.#batches.ordinal - (this.#batches.first()?.ordinal ?? 0);
+  coverage(): Coverage[] {
+    return this.#coverage.all();
   }
 
   close(): void {
@@ -240,8 +264,10 @@ export class Store {
 }
 
 /** Oldest revision first, so that the order of an id is kept within an answer, too; else as they came. */
-function byRevision(records: readonly SourceRecord[]): SourceRecord[] {
-  return records.toSorted((a, b) => (a.revision < b.revision ? -1 : a.revision > b.revision ? 1 : 0));
+function byRevision(records: readonly SourceRecord[]): [number, SourceRecord][] {
+  return [...records.entries()].sort(([, a], [, b]) =>
+    a.revision < b.revision ? -1 : a.revision > b.revision ? 1 : 0,
+  );
 }
 
 function encode(

@@ -26,14 +26,29 @@ export function journalError(directory: string, cause: unknown): JournalError {
   });
 }
 
+/** A journal that was only to be looked at. */
+export function unreadable(directory: string, cause: unknown): JournalError {
+  if (cause instanceof JournalError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new JournalError(
+    `the journal in ${directory} cannot be read: ${message}. Look at it as the user that the relay runs as`,
+    { cause },
+  );
+}
+
 function advice(directory: string, cause: unknown): string {
-  switch (primaryCode(cause)) {
+  switch (primaryCode(cause) ?? systemCode(cause)) {
     case SQLITE.FULL:
+    case 'ENOSPC':
+    case 'EDQUOT':
       return 'The disk is full: make room and start again; nothing that was acknowledged is lost';
     case SQLITE.IOERR:
       return 'The disk did not read or write: see the system log, and start again when it does';
     case SQLITE.READONLY:
     case SQLITE.CANTOPEN:
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
       return 'Check that the user of the relay may write there, and that the file system is not read-only';
     case SQLITE.CORRUPT:
     case SQLITE.NOTADB:
@@ -46,6 +61,11 @@ function advice(directory: string, cause: unknown): string {
 /** Somebody else holds a lock. */
 export function isBusy(cause: unknown): boolean {
   return primaryCode(cause) === SQLITE.BUSY;
+}
+
+/** Of a file that the journal opens, makes or moves by itself. */
+function systemCode(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
 }
 
 /** The primary result code of an error of `node:sqlite`. */

@@ -77,8 +77,10 @@ serve<JournalMethods>(port, {
   append: (page) => write((store) => store.append(page)),
   register: (sinks) => write((store) => store.register(sinks)),
   advance: (steps) => write((store) => store.advance(steps)),
+  follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
   read: (cursor) => guarded((store) => store.read(cursor)),
   stats: () => guarded((store) => store.stats()),
+  coverage: () => guarded((store) => store.coverage()),
   close() {
     commitWaiting();
     guarded((store) => store.close());

@@ -36,16 +36,16 @@ export function parseSize(text: string): number | undefined {
  * Node fires a longer one at once.
  */
 export function duration(limits: { min?: string; max?: string } = {}) {
-  return parsed('a duration such as "30s", "10m" or "24h"', parseDuration, {
-    min: '0s',
-    max: '3650d',
-    ...limits,
+  const bounds = { min: '0s', max: '3650d', ...limits };
+  return parsed('a duration such as "30s", "10m" or "24h"', parseDuration, bounds).meta({
+    title: 'duration',
   });
 }
 
 /** A size such as `2GiB`; bytes in the config. */
 export function size(limits: { min?: string; max?: string } = {}) {
-  return parsed('a size such as "16MiB" or "2GiB"', parseSize, { min: '0B', max: '1024TiB', ...limits });
+  const bounds = { min: '0B', max: '1024TiB', ...limits };
+  return parsed('a size such as "16MiB" or "2GiB"', parseSize, bounds).meta({ title: 'size' });
 }
 
 /** The messages do not repeat the text: whether it may be shown is known to the config loader only. */
@@ -85,6 +85,17 @@ export function secret() {
     .min(1, 'the secret is empty')
     .transform((value) => new Secret(value))
     .meta({ [SECRET]: true });
+}
+
+/** Meta key of an open enum: the values that are known; another one is only warned of. */
+export const KNOWN = 'known';
+
+/** One of a set that others may add to: any text, and a slip of the pen is warned of. */
+export function openEnum(known: readonly string[]) {
+  return z
+    .string()
+    .min(1)
+    .meta({ [KNOWN]: known });
 }
 
 /** Meta key of paths: `file` is to be read and must be there, `place` is the program's own to make. */

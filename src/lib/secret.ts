@@ -1,18 +1,45 @@
 import { inspect } from 'node:util';
+import type { Reread } from './reread.ts';
+
+/** A secret that was replaced stays confidential for as long as somebody may still take it; nobody keeps more. */
+const MOST_FORMER = 8;
 
 /**
  * A value that prints as `***` everywhere except where someone asks for it. Ask anew for each use and keep no
- * copy: that leaves room for a secret that changes while the program runs (S8).
+ * copy: a secret from a file changes with its file (S8).
  */
 export class Secret {
-  readonly #value: string;
+  /** The present one first. */
+  #texts: readonly string[];
+  #file: Reread<string> | undefined;
 
-  constructor(value: string) {
-    this.#value = value;
+  constructor(text: string) {
+    this.#texts = [text];
+  }
+
+  /** From now on it is what `file` says. */
+  follow(file: Reread<string>): void {
+    this.#file = file;
+    this.#take(file.value());
   }
 
   reveal(): string {
-    return this.#value;
+    return this.#take(this.#file?.value());
+  }
+
+  /** Reads its file again now, without waiting until that is due: before it is sent to somebody who refused it. */
+  look(): void {
+    this.#take(this.#file?.look());
+  }
+
+  /** Why its file could not be read again, so that an older value is in use. */
+  get trouble(): string | undefined {
+    return this.#file?.trouble;
+  }
+
+  /** What it is and what it was: nothing of it may be printed. The same list until it changes. */
+  revealAll(): readonly string[] {
+    return this.#texts;
   }
 
   toString(): string {
@@ -25,5 +52,11 @@ export class Secret {
 
   [inspect.custom](): string {
     return '***';
+  }
+
+  #take(text = this.#texts[0] as string): string {
+    if (text !== this.#texts[0])
+      this.#texts = [text, ...this.#texts.filter((former) => former !== text)].slice(0, MOST_FORMER + 1);
+    return text;
   }
 }

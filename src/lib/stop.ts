@@ -8,11 +8,17 @@ export interface Stop {
   readonly hard: AbortSignal;
 }
 
+/**
+ * One wish to end may come as two signals: a service manager tells the whole process group (systemd, `tini -g`, the
+ * terminal at Ctrl-C), and a parent in it passes on what it was told.
+ */
+const ECHO_MS = 500;
+
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * First SIGTERM or SIGINT: soft, and hard after `graceMs`. At a second one `force` is called with the exit code
- * that shells expect: the journal is on disk, so ending at once costs duplicates at most.
+ * First SIGTERM or SIGINT: soft, and hard after `graceMs`. At another one, half a second later or more, `force` is
+ * called with the exit code that shells expect: the journal is on disk, so ending at once costs duplicates at most.
  */
 export function stopOnSignals(
   events: EventEmitter,
@@ -20,9 +26,14 @@ export function stopOnSignals(
 ): Stop & { dispose(): void } {
   const soft = new AbortController();
   const hard = new AbortController();
+  let askedAt = 0;
   const listeners = Object.entries(exitCodes).map(([name, exitCode]) => {
     const listener = () => {
-      if (soft.signal.aborted) return options.force(exitCode);
+      if (soft.signal.aborted) {
+        if (performance.now() - askedAt >= ECHO_MS) options.force(exitCode);
+        return;
+      }
+      askedAt = performance.now();
       soft.abort();
       // unref: a clean stop must not wait out its own grace period.
       setTimeout(() => hard.abort(), options.graceMs()).unref();

@@ -2,6 +2,7 @@ import { UnavailableError } from '../core/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import { foreignText } from './foreign.ts';
 import { type HttpAnswer, httpDateMs, retryAfterMs } from './http.ts';
+import { rolesOf } from './token.ts';
 
 /** One page of a list that was read whole. */
 export interface GraphPage {
@@ -9,6 +10,10 @@ export interface GraphPage {
   readonly rows: readonly unknown[];
   /** Where the list goes on; without it this was the last page, however short or long. */
   readonly next: string | undefined;
+  /** `@odata.count`: rows of the whole list; `undefined` when it was not asked for, or not told. */
+  readonly count: number | undefined;
+  /** Size of the answer. */
+  readonly characters: number;
   /** The server's `Date`, milliseconds since 1970; `undefined` when it sent none that can be read. */
   readonly dateMs: number | undefined;
 }
@@ -30,7 +35,14 @@ export function pageOf(answer: HttpAnswer, secrets: readonly string[]): GraphPag
   if (next !== undefined && next !== null && (typeof next !== 'string' || next === '')) {
     throw incomplete('has a next link that is no text');
   }
-  return { rows: value, next: next ?? undefined, dateMs: httpDateMs(answer.header('date')) };
+  const count = body['@odata.count'];
+  return {
+    rows: value,
+    next: next ?? undefined,
+    count: typeof count === 'number' ? count : undefined,
+    characters: answer.text.length,
+    dateMs: httpDateMs(answer.header('date')),
+  };
 }
 
 function incomplete(why: string): UnavailableError {
@@ -42,7 +54,9 @@ export interface Refused {
   /** The application role that is enough. */
   readonly role: string;
   readonly token: string;
-  readonly clientId: string;
+  /** Whose token it is, and how they are given the role, in the words of a message. */
+  readonly who: string;
+  readonly grant: string;
   /** Now, milliseconds since 1970, for a server that does not tell its own time. */
   readonly nowMs: number;
 }
@@ -75,27 +89,14 @@ export function refusalOf(answer: HttpAnswer, refused: Refused): UnavailableErro
 /** "API required roles: A,B, application roles: ." as alerts_v2 says it, also inside of a JSON text. */
 const REQUIRED_ROLES = /required roles:\s*([\w.,\s]*?),?\s*application roles:/i;
 
-function explainForbidden(answer: HttpAnswer, said: string, { role, token, clientId }: Refused): string {
+function explainForbidden(answer: HttpAnswer, said: string, { role, token, who, grant }: Refused): string {
   const required = REQUIRED_ROLES.exec(errorOf(answer).message)?.[1] || role;
   const present = rolesOf(token);
   const has = present ? `its token has ${present.join(', ') || 'none'}` : 'its token does not show its roles';
   const advice = present?.includes(role)
     ? 'the role is there, so look whether Microsoft Defender is licensed and set up in this tenant'
-    : `add the application permission ${role} (Entra ID, App registrations, API permissions, Microsoft Graph) ` +
-      'and grant admin consent; no restart is needed';
-  return `Graph forbids it to app ${clientId}: one of the roles ${required} is required, ${has}; ${advice}. ${said}`;
-}
-
-/** The claim `roles` of a token; `undefined` when the token cannot be read (it is opaque to us by contract). */
-export function rolesOf(token: string): readonly string[] | undefined {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-    if (typeof claims !== 'object' || claims === null) return undefined;
-    const { roles = [] } = claims as { roles?: unknown };
-    return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : undefined;
-  } catch {
-    return undefined;
-  }
+    : grant;
+  return `Graph forbids it to ${who}: one of the roles ${required} is required, ${has}; ${advice}. ${said}`;
 }
 
 /**

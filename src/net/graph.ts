@@ -1,17 +1,19 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { Agent } from 'node:https';
-import { getCACertificates } from 'node:tls';
 import { type BackoffOptions, backoffMs } from '../core/backoff.ts';
-import { UnavailableError, type UnavailableReason, UsageError } from '../core/errors.ts';
+import { UnavailableError, type UnavailableReason } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { RereadOptions } from '../lib/reread.ts';
 import { wait } from '../lib/wait.ts';
-import { type Credential, openCredential } from './azure-credential.ts';
+import { openAgent, type TenantAgent } from './agent.ts';
+import { type Credential, openCredential } from './credential.ts';
 import { claimsOf, type GraphPage, pageOf, refusalOf } from './graph-answer.ts';
 import { defaultTimeouts, get, type HttpAnswer, type HttpTimeouts, TooLargeError } from './http.ts';
-import { graphOrigin, graphScope, type TenantSettings } from './tenant.ts';
+import { type Priority, Quota } from './quota.ts';
+import { graphOrigin, graphScope, howToGrant, type TenantSettings, whoSignsIn } from './tenant.ts';
+import { rolesOf } from './token.ts';
 
 export type { GraphPage } from './graph-answer.ts';
+export { TooLargeError } from './http.ts';
+export type { Priority } from './quota.ts';
 
 /** Graph of one tenant: requests with token, time-outs, throttling and retries. */
 export interface Graph {
@@ -42,6 +44,8 @@ export interface PageOptions {
   /** The application role that is enough for this, for the message when it is missing. */
   readonly role: string;
   readonly signal: AbortSignal;
+  /** What it is for, when the quota is short; default `poll`. */
+  readonly priority?: Priority;
   /** Most tries at passing faults but throttling, which no other url would fare better at; default: without end. */
   readonly attempts?: number;
 }
@@ -52,6 +56,8 @@ export interface GraphObserver {
   requested(status: string): void;
   /** Graph asked to slow down, and this long (seconds) is being waited. */
   throttled(seconds: number): void;
+  /** When the tenant's secret or certificate expires, milliseconds since 1970; also when that has changed. */
+  credentialExpires?(atMs: number): void;
 }
 
 export interface GraphOptions {
@@ -62,15 +68,23 @@ export interface GraphOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly backoff?: BackoffOptions;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly steady?: () => number;
+  /** Most tries at any request, whatever it says itself; default: without end. */
+  readonly attempts?: number;
   readonly timeouts?: HttpTimeouts;
   /** Bounds one token, milliseconds. */
   readonly tokenTimeoutMs?: number;
+  /** For `HTTPS_PROXY` and `NO_PROXY`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** When CA file and certificate are read again. */
+  readonly reread?: RereadOptions;
 }
 
 /**
- * Makes the Graph of a tenant; reads its CA file, asks for nothing yet.
+ * Makes the Graph of a tenant; reads its CA and certificate files, asks for nothing yet.
  *
- * @throws {UsageError} the CA file cannot be used
+ * @throws {UsageError} one of them cannot be used
  */
 export function openGraph(settings: TenantSettings, options: GraphOptions): Graph {
   return new TenantGraph(settings, options);
@@ -85,20 +99,29 @@ const passing: ReadonlySet<UnavailableReason> = new Set([
   'answer',
 ]);
 
+/** Whether a failure passes by itself, as far as anybody can tell. */
+export function isPassing(error: unknown): error is UnavailableError {
+  return error instanceof UnavailableError && passing.has(error.reason);
+}
+
 class TenantGraph implements Graph {
   readonly tenant: string;
   readonly origin: string;
   readonly #settings: TenantSettings;
   readonly #scope: string;
-  readonly #agent: Agent;
+  readonly #agent: TenantAgent;
   readonly #credential: Credential;
   readonly #log: Log;
   readonly #observer: GraphObserver;
   readonly #random: () => number;
   readonly #now: () => number;
   readonly #backoff: BackoffOptions;
+  readonly #attempts: number;
   readonly #timeouts: HttpTimeouts;
+  readonly #quota: Quota;
   readonly #closed = new AbortController();
+  /** It has been told that the token allows nothing. */
+  #powerless = false;
   /** When it began to fail, and how often it has since; `undefined` when it works. */
   #failing: { readonly sinceMs: number; tries: number } | undefined;
 
@@ -107,19 +130,28 @@ class TenantGraph implements Graph {
     this.tenant = settings.name;
     this.origin = graphOrigin(settings);
     this.#scope = graphScope(settings);
-    this.#agent = new Agent({ keepAlive: true, ...trusted(settings) });
-    this.#credential = openCredential(settings, this.#agent, options.tokenTimeoutMs ?? 10_000);
     this.#log = options.log;
     this.#observer = options.observer;
     this.#random = options.random ?? Math.random;
     this.#now = options.now ?? Date.now;
+    this.#agent = openAgent(settings, options.env, options.reread);
+    this.#credential = openCredential(settings, {
+      agent: this.#agent,
+      timeoutMs: options.tokenTimeoutMs ?? 10_000,
+      log: this.#log,
+      now: this.#now,
+      expires: (atMs) => options.observer.credentialExpires?.(atMs),
+      ...(options.reread && { reread: options.reread }),
+    });
     this.#backoff = options.backoff ?? { initialMs: 1000, maxMs: 30_000 };
+    this.#attempts = options.attempts ?? Number.POSITIVE_INFINITY;
     this.#timeouts = options.timeouts ?? defaultTimeouts;
+    this.#quota = new Quota(settings.requestsPerMinute, options.steady ?? performance.now.bind(performance));
   }
 
   async page(url: string, asked: PageOptions): Promise<GraphPage> {
     this.#checkOrigin(url);
-    const { attempts = Number.POSITIVE_INFINITY } = asked;
+    const attempts = Math.min(asked.attempts ?? Number.POSITIVE_INFINITY, this.#attempts);
     const signal = AbortSignal.any([asked.signal, this.#closed.signal]);
     const options = { ...asked, signal };
     let tries = 0;
@@ -129,8 +161,7 @@ class TenantGraph implements Graph {
         this.#tellHealed();
         return page;
       } catch (error) {
-        if (!(error instanceof UnavailableError) || error instanceof TooLargeError) throw error;
-        if (!passing.has(error.reason)) throw error;
+        if (!isPassing(error) || error instanceof TooLargeError) throw error;
         this.#tellFailing(error);
         if (error.reason !== 'throttled' && ++tries >= attempts) throw error;
         const waitMs = Math.max(backoffMs(attempt, this.#backoff, this.#random), error.retryAfterMs ?? 0);
@@ -143,24 +174,28 @@ class TenantGraph implements Graph {
   async close(): Promise<void> {
     this.#closed.abort();
     this.#credential.close();
-    this.#agent.destroy();
+    this.#agent.close();
   }
 
   /** One try; a refused token (expired, revoked, or older than a consent) is renewed once in it (R9). */
   async #once(url: string, options: PageOptions): Promise<GraphPage> {
     const { signal, role } = options;
     let token = await this.#credential.token(this.#scope, { signal });
+    this.#tellPowerless(token, role);
     let answer = await this.#get(url, token, options);
     if (answer.status === 401 || answer.status === 403) {
       token = await this.#credential.token(this.#scope, { signal, fresh: true, claims: claimsOf(answer) });
       answer = await this.#get(url, token, options);
     }
     if (answer.status === 200) return pageOf(answer, [token]);
-    const { clientId } = this.#settings.credential;
-    throw refusalOf(answer, { role, token, clientId, nowMs: this.#now() });
+    const { credential } = this.#settings;
+    const [who, grant] = [whoSignsIn(credential), howToGrant(credential, role)];
+    throw refusalOf(answer, { role, token, who, grant, nowMs: this.#now() });
   }
 
-  async #get(url: string, token: string, { maxBytes, signal }: PageOptions): Promise<HttpAnswer> {
+  async #get(url: string, token: string, asked: PageOptions): Promise<HttpAnswer> {
+    const { maxBytes, signal, priority = 'poll' } = asked;
+    await this.#quota.turn(priority, signal);
     try {
       const answer = await get({
         url,
@@ -171,7 +206,8 @@ class TenantGraph implements Graph {
           Prefer: 'include-unknown-enum-members',
           'User-Agent': 'defender-relay',
         },
-        agent: this.#agent,
+        agent: this.#agent.current(),
+        via: this.#agent.via,
         maxBytes,
         timeouts: this.#timeouts,
         signal,
@@ -192,13 +228,28 @@ class TenantGraph implements Graph {
     throw new UnavailableError(message, { reason: 'answer' });
   }
 
+  /** A token is given also to an app that may do nothing; some of Graph then answers as if there were no alerts (G12). */
+  #tellPowerless(token: string, role: string): void {
+    const isPowerless = rolesOf(token)?.length === 0;
+    if (isPowerless && !this.#powerless) {
+      const { credential } = this.#settings;
+      const grant = howToGrant(credential, role);
+      this.#log.warn(
+        { role },
+        `the token of ${whoSignsIn(credential)} has no role, and ${role} is needed; ${grant}`,
+      );
+    }
+    this.#powerless = isPowerless;
+  }
+
   #tellFailing(error: UnavailableError): void {
     if (this.#failing) {
       this.#failing.tries += 1;
       return;
     }
     this.#failing = { sinceMs: this.#now(), tries: 1 };
-    this.#log.warn({ reason: error.reason }, `${error.message}; it is tried again until it works`);
+    const patience = Number.isFinite(this.#attempts) ? '' : ' until it works';
+    this.#log.warn({ reason: error.reason }, `${error.message}; it is tried again${patience}`);
   }
 
   #tellHealed(): void {
@@ -207,18 +258,5 @@ class TenantGraph implements Graph {
     this.#failing = undefined;
     const seconds = Math.max(0, Math.round((this.#now() - sinceMs) / 1000));
     this.#log.info({ seconds, tries }, 'Graph answers again');
-  }
-}
-
-/** Trust in the tenant's CA file beside Node's own certificates, which `ca` alone would replace. */
-function trusted({ name, ca }: TenantSettings): { ca?: string[] } {
-  if (ca === undefined) return {};
-  try {
-    const pem = readFileSync(ca, 'utf8');
-    // Node ignores a file without certificates; then every connection fails later, for no visible reason.
-    new X509Certificate(pem);
-    return { ca: [...getCACertificates('default'), pem] };
-  } catch (cause) {
-    throw new UsageError(`tenant ${name}: no CA certificate (PEM) can be read from ${ca}`, { cause });
   }
 }

@@ -22,6 +22,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Connections (kept alive), CA certificates. */
   readonly agent: Agent;
+  /** The proxy that may be on the way, in the words of a message. */
+  readonly via?: string | undefined;
   /** Most bytes of the body, after decompression. */
   readonly maxBytes: number;
   readonly timeouts: HttpTimeouts;
@@ -81,7 +83,7 @@ class Exchange {
   }
 
   async answer(): Promise<HttpAnswer> {
-    const { url, headers, agent, maxBytes, timeouts, signal } = this.#asked;
+    const { url, headers, maxBytes, timeouts, signal } = this.#asked;
     this.#limit(timeouts.wholeMs, 'no whole answer');
     const firstByte = this.#limit(timeouts.firstByteMs, 'no answer');
     try {
@@ -89,9 +91,9 @@ class Exchange {
         method: 'GET',
         url,
         headers,
-        httpsAgent: agent,
         transport: { request: this.#open },
-        // The agent is the one place that knows about proxies.
+        // The agent is the one place that knows about proxies. `#open` puts it in: of one that axios is given together
+        // with this, it takes the proxy away.
         proxy: false,
         maxRedirects: 0,
         // As a stream, so that the head and the body have time-outs of their own, and the size is bounded as it comes.
@@ -117,7 +119,7 @@ class Exchange {
     options: RequestOptions,
     onResponse: (message: IncomingMessage) => void,
   ): ClientRequest => {
-    const request = httpsRequest(options, onResponse);
+    const request = httpsRequest({ ...options, agent: this.#asked.agent }, onResponse);
     const timer = this.#limit(this.#asked.timeouts.connectMs, 'no connection');
     request.once('socket', (socket) => {
       if (socket.connecting) socket.once('secureConnect', () => clearTimeout(timer));
@@ -163,7 +165,8 @@ class Exchange {
       const message = `${this.#target}: the answer was cut off or is damaged (${this.#failureCode})`;
       return new UnavailableError(message, { reason: 'answer' });
     }
-    const message = `${this.#target} cannot be reached: ${explainCode(this.#failureCode)}`;
+    const via = this.#asked.via === undefined ? '' : ` (${this.#asked.via})`;
+    const message = `${this.#target} cannot be reached${via}: ${explainCode(this.#failureCode)}`;
     return new UnavailableError(message, { reason: 'network' });
   }
 }
@@ -190,10 +193,13 @@ const codeMeanings: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no route; check the network and firewall',
   ENETUNREACH: 'there is no route; check the network',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_CA,
+  CERT_SIGNATURE_FAILURE: UNKNOWN_CA,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_CA,
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_CA,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_CA,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_CA,
+  ERR_PROXY_TUNNEL:
+    'the proxy does not let us through; check its address, proxyLogin, and whether it allows this host',
   CERT_HAS_EXPIRED: 'its certificate has expired (or the clock here is wrong)',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet (or the clock here is wrong)',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',

@@ -13,10 +13,7 @@ export function openLogger(
   stream: { write(line: string): void },
   secrets: readonly Secret[] = [],
 ): Logger {
-  const strings = [...new Set(secrets.flatMap(formsOf))]
-    .filter((text) => text.length >= 4)
-    // Longest first: of a secret that begins with another one the rest must not be left.
-    .toSorted((a, b) => b.length - a.length);
+  const strike = striker(secrets);
   return pino(
     {
       level,
@@ -24,17 +21,31 @@ export function openLogger(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: stdSerializers.errWithCause },
-      hooks: {
-        streamWrite: (line) => strings.reduce((text, string) => text.replaceAll(string, '***'), line),
-      },
+      hooks: { streamWrite: strike },
     },
     stream,
   );
 }
 
+/** Takes secrets out of a text: what they are, and what they were before their files changed. */
+export function striker(secrets: readonly Secret[]): (line: string) => string {
+  let known: readonly (readonly string[])[] = [];
+  let strings: readonly string[] = [];
+  return (line) => {
+    const now = secrets.map((secret) => secret.revealAll());
+    if (now.some((texts, index) => texts !== known[index])) {
+      known = now;
+      strings = [...new Set(now.flat().flatMap(formsOf))]
+        .filter((text) => text.length >= 4)
+        // Longest first: of a secret that begins with another one the rest must not be left.
+        .toSorted((a, b) => b.length - a.length);
+    }
+    return strings.reduce((text, string) => text.replaceAll(string, '***'), line);
+  };
+}
+
 /** A secret as it may come to stand in a line: as it is, in JSON that is quoted there, in a query, in a form. */
-function formsOf(secret: Secret): string[] {
-  const text = secret.reveal();
+function formsOf(text: string): string[] {
   const inQuery = encodeURIComponent(text);
   const inForm = new URLSearchParams({ '': text }).toString().slice(1);
   return [text, escaped(text), inQuery, inForm].map(escaped);

@@ -1,13 +1,15 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { latenessSeconds, sightingsOf } from '../core/coverage.ts';
 import { unavailableReasons } from '../core/errors.ts';
-import type { JournalStats } from '../core/journal.ts';
+import type { Appended, JournalStats } from '../core/journal.ts';
+import { type Page, readingKinds } from '../core/source.ts';
 import { msOfTicks } from '../core/ticks.ts';
 
 /** Kinds of failure: what a part says of itself, and `bug` for what nobody foresaw. */
 const reasons = [...unavailableReasons, 'bug'] as const;
 
 /** From an event at Microsoft to its arrival at the SIEM: seconds to a day. */
-const DELIVERY_BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400];
+const DELIVERY_BUCKETS = [...latenessSeconds];
 const SEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /**
@@ -50,6 +52,34 @@ export function openMetrics(version: string) {
       'source',
       'tenant',
     ),
+    miscounted: counter(
+      'source_miscounts_total',
+      'Lists of which Graph’s own count did not agree with what it gave, however often they were read.',
+      'source',
+      'tenant',
+    ),
+    found: counter(
+      'source_found_total',
+      'Records put in the journal, by the reading that found them; what a sweep finds, overlap is too short for.',
+      'source',
+      'tenant',
+      'reading',
+    ),
+    lateness: histogram(
+      'source_lateness_seconds',
+      'From the creation of an alert to its first sight, by product.',
+      DELIVERY_BUCKETS,
+      'source',
+      'tenant',
+      'product',
+    ),
+    lastSeen: gauge(
+      'source_last_seen_seconds',
+      'When something new of a product was seen last (Unix time).',
+      'source',
+      'tenant',
+      'product',
+    ),
     lag: gauge('source_lag_seconds', 'Time since the source was last read to its end.', 'source', 'tenant'),
   };
   const graph = {
@@ -60,6 +90,11 @@ export function openMetrics(version: string) {
       'status',
     ),
     throttled: counter('graph_throttled_seconds_total', 'Time that Graph asked us to wait.', 'tenant'),
+    expires: gauge(
+      'credential_expires_seconds',
+      'When secret or certificate expire (Unix time), if that is known.',
+      'tenant',
+    ),
   };
   const journal = {
     records: gauge('journal_records', 'Records in the journal, delivered ones included.'),
@@ -98,15 +133,34 @@ export function openMetrics(version: string) {
       const labels = { source: name, tenant };
       for (const result of ['new', 'duplicate', 'filtered']) source.records.inc({ ...labels, result }, 0);
       for (const result of ['read', ...reasons]) source.polls.inc({ ...labels, result }, 0);
+      source.miscounted.inc(labels, 0);
+      for (const reading of readingKinds) source.found.inc({ ...labels, reading }, 0);
+      /** Which products there are, how late their alerts become visible, and which reading finds them. */
+      const coverage = (page: Page, { told }: Appended) => {
+        source.found.inc({ ...labels, reading: page.reading }, told.length);
+        for (const { product, atMs, latenessMs } of sightingsOf(page, told, now())) {
+          source.lastSeen.set({ ...labels, product }, atMs / 1000);
+          if (latenessMs !== undefined) source.lateness.observe({ ...labels, product }, latenessMs / 1000);
+        }
+      };
       let lastRead = now();
       refreshers.push(() => source.lag.set(labels, (now() - lastRead) / 1000));
       return {
-        kept(watermark: bigint, counts: { new: number; duplicate: number; filtered: number }) {
-          for (const result of ['new', 'duplicate', 'filtered'] as const) {
-            source.records.inc({ ...labels, result }, counts[result]);
-          }
-          source.watermark.set(labels, msOfTicks(watermark) / 1000);
+        /** @param watermarkMs where it goes on from; `undefined`: it begins */
+        begins(watermarkMs: number | undefined) {
+          if (watermarkMs === undefined) return;
+          source.watermark.set(labels, watermarkMs / 1000);
+          // It was last read to its end before this process began.
+          lastRead = Math.min(lastRead, watermarkMs);
         },
+        kept(page: Page, appended: Appended) {
+          for (const result of ['new', 'duplicate', 'filtered'] as const) {
+            source.records.inc({ ...labels, result }, appended[result]);
+          }
+          source.watermark.set(labels, msOfTicks(page.watermark) / 1000);
+          coverage(page, appended);
+        },
+        miscounted: () => source.miscounted.inc(labels),
         read() {
           lastRead = now();
           source.polls.inc({ ...labels, result: 'read' });
@@ -121,6 +175,7 @@ export function openMetrics(version: string) {
       return {
         requested: (status: string) => graph.requests.inc({ tenant, status }),
         throttled: (seconds: number) => graph.throttled.inc({ tenant }, seconds),
+        credentialExpires: (atMs: number) => graph.expires.set({ tenant }, atMs / 1000),
       };
     },
 
@@ -136,6 +191,7 @@ export function openMetrics(version: string) {
         sent: (ms: number) => sink.send.observe(labels, ms / 1000),
         unconfirmed: (records: number) => sink.unconfirmed.set(labels, records),
         failed: (reason: string) => sink.failures.inc({ ...labels, reason }),
+        filtered: (records: number) => sink.records.inc({ ...labels, result: 'filtered' }, records),
         refused: (records: number) => sink.records.inc({ ...labels, result: 'refused' }, records),
         delivered(createdMs: readonly number[]) {
           sink.records.inc({ ...labels, result: 'delivered' }, createdMs.length);

@@ -1,6 +1,9 @@
+import { isIPv6 } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { RelayError } from '../core/errors.ts';
+import type { Problem } from './readiness.ts';
+import type { Status } from './status.ts';
 
 /** What the server shows; asked at each request. */
 export interface Shown {
@@ -8,11 +11,16 @@ export interface Shown {
   metrics(): Promise<string>;
   /** Resolves when the journal answers (F2). */
   alive(): Promise<void>;
+  /** What keeps the relay from being ready; nothing, when it is. */
+  problems(): Promise<readonly Problem[]>;
+  status(): Promise<Status>;
 }
 
 /** Where the server listens; the port is the one really taken when 0 was asked for. */
 export interface ObserveServer {
   readonly port: number;
+  /** `http://127.0.0.1:9464` */
+  readonly origin: string;
   close(): Promise<void>;
 }
 
@@ -20,8 +28,9 @@ export interface ObserveServer {
 const ALIVE_MS = 5_000;
 
 /**
- * `/metrics` for Prometheus and `/healthz` for an orchestrator: 200 when event loop and journal answer (F2).
- * A SIEM that is down is no reason to restart the relay, so it is not part of it.
+ * `/metrics` for Prometheus; `/healthz` and `/readyz` for an orchestrator (F2); `/status` for everybody. Healthy means
+ * that event loop and journal answer: a SIEM that is down is no reason to restart the relay. Ready means that it does
+ * its work; when it does not, the body says why, in a line for each reason, or in JSON for who accepts that.
  */
 export async function openServer(
   listen: { host: string; port: number },
@@ -42,9 +51,24 @@ export async function openServer(
       );
     }
   });
+  app.get('/readyz', async (context) => {
+    const problems = await shown.problems();
+    const ready = problems.length === 0;
+    const code = ready ? 200 : 503;
+    context.header('Cache-Control', 'no-store');
+    if (context.req.header('Accept')?.includes('application/json'))
+      return context.json({ ready, problems }, code);
+    const lines = ready ? ['ready'] : problems.map(({ message }) => message);
+    return context.text(`${lines.join('\n')}\n`, code);
+  });
+  app.get('/status', async (context) => {
+    context.header('Cache-Control', 'no-store');
+    return context.json(await shown.status());
+  });
+  const host = isIPv6(listen.host) ? `[${listen.host}]` : listen.host;
   return await new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, ({ port }) => {
-      resolve({ port, close: () => close(server) });
+      resolve({ port, origin: `http://${host}:${port}`, close: () => close(server) });
     });
     server.on('error', (cause: NodeJS.ErrnoException) => {
       const what =
@@ -53,7 +77,7 @@ export async function openServer(
           : `${cause.message}.`;
       reject(
         new RelayError(
-          `server.listen ${listen.host}:${listen.port}: ${what} Choose another with server.listen, or "off".`,
+          `server.listen ${host}:${listen.port}: ${what} Choose another with server.listen, or "off".`,
           { cause },
         ),
       );

@@ -1,18 +1,29 @@
 import PQueue from 'p-queue';
 import type { Format } from '../core/format.ts';
-import type { Journal, Position, Refusal } from '../core/journal.ts';
+import type { Cursor, Journal, Loan, Position, Refusal } from '../core/journal.ts';
+import type { Match } from '../core/match.ts';
 import type { RelayRecord } from '../core/record.ts';
-import type { Receipt, Room, SendResult, Sink } from '../core/sink.ts';
+import type { Receipt, Rendered, Room, SendResult, Sink } from '../core/sink.ts';
 import type { Stop } from '../lib/stop.ts';
 import { isAbort, orAbort } from '../lib/wait.ts';
-import { type Batch, render } from './render.ts';
+import { type Outcome, outcomesOf, refusalsOf } from './outcome.ts';
+import { DeadLetterLimit } from './policies/dead-letter-limit.ts';
+import { Doubt } from './policies/doubt.ts';
+import { isBreak, Narrowing } from './policies/narrowing.ts';
+import { Rate } from './policies/rate.ts';
+import { type Batch, render, type Step } from './render.ts';
+import { BOUNDLESS, roomLeft, Tally } from './room.ts';
+import { type Choice, Selection } from './selection.ts';
+import { upToWitness } from './witness.ts';
 
 export interface DeliverOptions {
   /** Configured name of the sink. */
   readonly name: string;
   readonly sink: Sink;
   readonly format: Format;
-  readonly journal: Pick<Journal, 'take' | 'advance'>;
+  /** What the sink is given of all that the journal has. */
+  readonly match: Match;
+  readonly journal: Pick<Journal, 'take' | 'peek' | 'advance' | 'follows' | 'mark'>;
   /** Where the sink goes on from. */
   readonly from: Position;
   /** Most records in one send. */
@@ -23,6 +34,8 @@ export interface DeliverOptions {
   readonly maxInFlight: number;
   /** Most bytes of an event with its header (S5). */
   readonly maxEventBytes: number;
+  /** Most events a second; 0: no limit. */
+  readonly maxPerSecond: number;
   readonly now: () => number;
   readonly observer: DeliverObserver;
 }
@@ -33,6 +46,8 @@ export interface DeliverObserver {
   sent(ms: number): void;
   delivered(records: readonly RelayRecord[]): void;
   refused(refusals: readonly Refusal[]): void;
+  /** Records were passed over: the sink does not want them. */
+  filtered(records: number): void;
   /** Records that are written and not confirmed. */
   unconfirmed(records: number): void;
 }
@@ -45,60 +60,103 @@ interface Flight {
 
 const NOTHING: SendResult = { refused: [] };
 
+/** What outlives a session; nothing of it has to outlive the process. */
+interface Memory {
+  done: Position;
+  readonly narrowing: Narrowing;
+  readonly deadLetters: DeadLetterLimit;
+  readonly rate: Rate;
+}
+
 /**
- * Journal → format → sink. The returned task is one session: it opens the sink, writes on while there is room,
+ * Journal → match → format → sink. The returned task is one session: it opens the sink, writes on while there is room,
  * and settles receipts in order; it ends well at `stop.soft`, after a last confirmation, or throws what broke
  * the session. Run again, it goes on from the first record that is not confirmed.
  *
  * Three places matter, in this order in time:
  * - `written`: handed to the sink. Lost with the session.
- * - `done`: the far end has taken responsibility for all up to here. Lost with the process at most as far as
- *   the journal has not yet committed it (100 ms); then it is sent again, under the same running numbers.
+ * - `done`: the far end has taken responsibility for all up to here, or it is certain that it never will. Lost with
+ *   the process at most as far as the journal has not yet committed it (100 ms); then it is sent again, under the
+ *   same running numbers.
  * - the journal's cursor: `done`, on disk.
  */
 export function delivery(options: DeliverOptions): (stop: Stop, healthy: () => void) => Promise<void> {
-  let done = options.from;
-  return (stop, healthy) =>
-    session(options, done, stop, (position) => {
-      done = position;
-      healthy();
-    });
+  const { now } = options;
+  const memory: Memory = {
+    done: options.from,
+    narrowing: new Narrowing(now),
+    deadLetters: new DeadLetterLimit(now),
+    rate: new Rate(options.maxPerSecond, now),
+  };
+  return (stop, healthy) => session(options, memory, stop, healthy);
 }
 
 async function session(
   options: DeliverOptions,
-  from: Position,
+  memory: Memory,
   stop: Stop,
-  settled: (position: Position) => void,
+  healthy: () => void,
 ): Promise<void> {
   const { name, sink, journal, observer, format } = options;
+  const { narrowing, deadLetters, rate } = memory;
   const { headerBytes } = sink;
-  const rendering = { format, headerBytes, maxBytes: options.maxEventBytes - headerBytes };
+  const rendering = {
+    format,
+    headerBytes,
+    maxBytes: options.maxEventBytes - headerBytes,
+    touch: (cursor: Cursor) => journal.mark.touch(cursor),
+    poison: (cursor: Cursor) => narrowing.poison(cursor),
+  };
   const broken = new AbortController();
   const writing = AbortSignal.any([stop.soft, broken.signal]);
   const sending = AbortSignal.any([stop.hard, broken.signal]);
   const queue = new PQueue({ concurrency: options.maxInFlight });
+  const aSelection = () => new Selection(options.match, (ids) => journal.follows(name, ids));
+  const selection = aSelection();
+  const doubt = new Doubt();
+  /** Handed to the sink and not answered for, in order. */
+  const out: Batch[] = [];
   const unconfirmed = new Tally(observer.unconfirmed);
   const unwritten = new Tally();
-  let written = from;
+  let written = memory.done;
   let settling: Promise<void> = Promise.resolve();
 
   const settle = async ({ batch, receipt }: Flight): Promise<void> => {
-    const result = await (await receipt).confirmed;
-    const refused = [...batch.refused, ...refusalsOf(batch, result)];
-    // Only now: a crash above this line sends twice, it never forgets.
-    journal.advance({ sink: name, cursor: batch.end.cursor, sequence: batch.end.sequence, refused });
-    settled(batch.end);
+    const outcomes = outcomesOf(batch.steps, await (await receipt).confirmed);
+    out.shift();
     unconfirmed.subtract(batch);
-    if (refused.length > 0) observer.refused(refused);
-    const lost = new Set(result.refused.map(({ index }) => index));
-    observer.delivered(batch.rendered.flatMap(({ record }, index) => (lost.has(index) ? [] : [record])));
+    const certain = doubt.answered(outcomes);
+    const admitted = deadLetters.admit(certain);
+    advance(admitted);
+    if (admitted.length < certain.length) throw deadLetters.paused(certain.slice(admitted.length));
+    doubt.check();
   };
 
-  const sendNow = async (batch: Batch): Promise<Receipt> => {
-    if (batch.rendered.length === 0) return { confirmed: Promise.resolve(NOTHING) };
+  const advance = (outcomes: readonly Outcome[]): void => {
+    const end = outcomes.at(-1)?.end;
+    if (!end) return;
+    const refused = refusalsOf(outcomes);
+    const follow = outcomes.flatMap((outcome) => outcome.follow ?? []);
+    // Only now: a crash above this line sends twice, it never forgets.
+    journal.advance({ sink: name, cursor: end.cursor, sequence: end.sequence, refused, follow });
+    memory.done = end;
+    selection.settled(follow);
+    narrowing.settled(end.cursor);
+    const delivered = outcomes.flatMap((outcome) => outcome.delivered ?? []);
+    if (delivered.length > 0) healthy();
+    observer.filtered(outcomes.reduce((sum, { filtered = 0 }) => sum + filtered, 0));
+    if (refused.length > 0) observer.refused(refused);
+    observer.delivered(delivered);
+  };
+
+  const sendNow = async (rendered: readonly Rendered[]): Promise<Receipt> => {
+    if (rendered.length === 0) return { confirmed: Promise.resolve(NOTHING) };
+    await rate.take(
+      rendered.reduce((sum, { events }) => sum + events.length, 0),
+      sending,
+    );
     const started = options.now();
-    const receipt = await sink.send(batch.rendered, sending);
+    const receipt = await sink.send(rendered, sending);
     // After a failure nobody comes to look at the later receipts; unheard, a rejection would end the process.
     receipt.confirmed.catch(() => {});
     observer.sent(options.now() - started);
@@ -106,12 +164,14 @@ async function session(
   };
 
   const send = (batch: Batch): void => {
+    selection.taken(batch.steps.flatMap(({ follow }) => follow ?? []));
+    out.push(batch);
     unconfirmed.add(batch);
     unwritten.add(batch);
     const receipt = queue.add(async () => {
       try {
         sending.throwIfAborted();
-        return await sendNow(batch);
+        return await sendNow(batch.rendered);
       } catch (error) {
         // Here and not later: the next batch of the queue must not overtake this one.
         broken.abort(error);
@@ -127,6 +187,11 @@ async function session(
     settling.catch((error) => broken.abort(error));
   };
 
+  const make = (loan: Loan, choices: readonly Choice[], from: Position, room: Room, force: boolean) =>
+    journal.mark.during({ sink: name, first: loan.ends[0]!, last: loan.ends.at(-1)! }, () =>
+      render(loan, choices, from, room, { ...rendering, nowMs: options.now() }, force),
+    );
+
   /** Everything written is confirmed, and everything confirmed is settled. */
   const drain = async (): Promise<void> => {
     await orAbort(queue.onIdle(), sending);
@@ -139,14 +204,16 @@ async function session(
       // One batch is made ready while another is being written, no more.
       await orAbort(queue.onSizeLessThan(1), writing);
       const nothingOut = unconfirmed.records === 0;
-      const room = roomLeft(sink.window(), options.window, unconfirmed, unwritten);
-      if (room.records < 1 && !nothingOut) {
+      const bound = { ...options.window, records: Math.min(options.window.records, narrowing.limit) };
+      const left = roomLeft(sink.window(), bound, unconfirmed, unwritten);
+      if (left.records < 1 && !nothingOut) {
         await drain();
         continue;
       }
-      const limit = Math.max(1, Math.min(options.batchSize, room.records));
-      const loan = await journal.take(written.cursor, limit, writing);
-      const batch = render(loan, written, room, { ...rendering, nowMs: options.now() }, nothingOut);
+      const room = { ...left, records: Math.min(left.records, rate.burst) };
+      const loan = await journal.take(written.cursor, options.batchSize, writing);
+      const choices = await orAbort(selection.choose(loan.records), writing);
+      const batch = make(loan, choices, written, room, nothingOut);
       if (batch === undefined) {
         await drain();
         continue;
@@ -156,17 +223,35 @@ async function session(
     }
   };
 
+  /** Sends another record than the one that broke the sink; it is sent again when it is its turn. */
+  const probe = async ({ end, follow, rendered: suspect }: Step): Promise<void> => {
+    const loan = await journal.peek(end.cursor, options.batchSize, sending);
+    if (!loan || !suspect) return;
+    const behind = aSelection();
+    if (follow) behind.taken([follow]);
+    const choices = await orAbort(behind.choose(loan.records), sending);
+    const upTo = upToWitness(loan, choices, suspect.record);
+    const witness = upTo && make(upTo, choices, end, BOUNDLESS, true)?.steps.at(-1)?.rendered;
+    if (!witness) return;
+    const receipt = await sendNow([witness]);
+    await orAbort(sink.confirm(sending), sending);
+    const { refused } = await orAbort(receipt.confirmed, sending);
+    if (refused.length === 0) narrowing.proved();
+  };
+
   try {
     await sink.open(sending);
     observer.connected(true);
+    if (narrowing.suspect) await probe(narrowing.suspect);
     await write().catch((error) => {
       if (!isAbort(error) || !writing.aborted) throw error;
     });
     // Asked to stop: what is written still gets its confirmation, so that it is not sent twice.
     await drain();
-  } catch (error) {
+  } catch (caught) {
     // What broke the session is the news, not the abort that it caused.
-    throw broken.signal.aborted ? broken.signal.reason : error;
+    const error: unknown = broken.signal.aborted ? broken.signal.reason : caught;
+    throw isBreak(error) ? narrowing.broke(error, sentOf(out)) : error;
   } finally {
     observer.connected(false);
     try {
@@ -179,46 +264,6 @@ async function session(
   }
 }
 
-function refusalsOf(batch: Batch, result: SendResult): Refusal[] {
-  return result.refused.flatMap(({ index, reason, detail }) => {
-    const rendered = batch.rendered[index];
-    return rendered ? [{ record: rendered.record, reason, detail }] : [];
-  });
-}
-
-/** What the sink has room for, less what it has been handed and not yet written, within the upper bound for all. */
-function roomLeft(present: Room, bound: Room, unconfirmed: Room, unwritten: Room): Room {
-  return {
-    records: Math.min(present.records - unwritten.records, bound.records - unconfirmed.records),
-    bytes: Math.min(present.bytes - unwritten.bytes, bound.bytes - unconfirmed.bytes),
-  };
-}
-
-/** Counts records and bytes. */
-class Tally implements Room {
-  records = 0;
-  bytes = 0;
-  readonly #changed: ((records: number) => void) | undefined;
-
-  constructor(changed?: (records: number) => void) {
-    this.#changed = changed;
-  }
-
-  add(batch: Batch): void {
-    this.records += batch.rendered.length;
-    this.bytes += batch.bytes;
-    this.#changed?.(this.records);
-  }
-
-  subtract(batch: Batch): void {
-    this.records -= batch.rendered.length;
-    this.bytes -= batch.bytes;
-    this.#changed?.(this.records);
-  }
-
-  clear(): void {
-    this.records = 0;
-    this.bytes = 0;
-    this.#changed?.(0);
-  }
+function sentOf(batches: readonly Batch[]): Step[] {
+  return batches.flatMap(({ steps }) => steps.filter(({ rendered }) => rendered !== undefined));
 }

@@ -7,7 +7,7 @@ export interface IngestOptions {
   readonly name: string;
   readonly source: Source;
   readonly journal: Pick<Journal, 'checkpoint' | 'append' | 'room'>;
-  /** Pause between two readings, milliseconds. */
+  /** From the beginning of one reading to that of the next, milliseconds. */
   readonly everyMs: number;
   readonly updates: 'all' | 'none';
   readonly observer: IngestObserver;
@@ -32,12 +32,16 @@ export async function ingest(
   while (true) {
     // Bounded means: stop reading (K6). Graph keeps the alerts meanwhile.
     await journal.room(signal);
+    const begun = performance.now();
     for await (const page of source.read(checkpoint, signal)) {
-      const { records, floor } = page;
+      const { reading, records, dateMs, floor, unread, readAgain } = page;
       // Records and checkpoint in one transaction: a crash here repeats a page, it never skips one (K1).
-      const appended = await journal.append({ ...key, records, checkpoint: page.checkpoint, floor, updates });
+      const append = { ...key, reading, records, dateMs, checkpoint: page.checkpoint, floor, updates };
+      const news = { ...(unread && { unread }), ...(readAgain && { readAgain }) };
+      const appended = await journal.append({ ...append, ...news });
       const moved = page.checkpoint !== checkpoint;
       checkpoint = page.checkpoint;
+      source.kept?.(page, appended);
       observer.kept(page, appended);
       // A reading that breaks behind the same page each time has got nothing done, and must wait longer and longer.
       if (moved) healthy();
@@ -45,6 +49,6 @@ export async function ingest(
     }
     observer.read();
     healthy();
-    await wait(options.everyMs, signal);
+    await wait(Math.max(0, options.everyMs - (performance.now() - begun)), signal);
   }
 }

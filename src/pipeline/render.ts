@@ -1,12 +1,25 @@
-import type { Format } from '../core/format.ts';
-import type { Loan, Position, Refusal } from '../core/journal.ts';
+import type { Format, Stamp } from '../core/format.ts';
+import type { Cursor, Follow, Loan, Position, Refusal } from '../core/journal.ts';
+import type { RelayRecord } from '../core/record.ts';
 import type { Rendered, Room } from '../core/sink.ts';
+import type { Choice } from './selection.ts';
 
-/** Records made ready for one `send`. */
+/** What is to become of one record: it is sent, or refused, or neither: then it was filtered. */
+export interface Step {
+  /** Where the sink stands once it is done. */
+  readonly end: Position;
+  readonly rendered?: Rendered;
+  /** The format could not take it (a bug of ours; a format is total), or it is poison to the sink. */
+  readonly refusal?: Refusal;
+  readonly follow?: Follow;
+}
+
+/** Consecutive records of the journal, made ready for one `send`. */
 export interface Batch {
+  /** One for each record; never empty. */
+  readonly steps: readonly Step[];
+  /** Those that are sent. */
   readonly rendered: readonly Rendered[];
-  /** Records that the format could not take (a bug of ours; a format is total). */
-  readonly refused: readonly Refusal[];
   /** Where the sink stands once all of this is done. */
   readonly end: Position;
   /** Bytes of all events with their headers. */
@@ -20,45 +33,87 @@ export interface RenderOptions {
   /** Bytes of a sink's header, at most. */
   readonly headerBytes: number;
   readonly nowMs: number;
+  /** Asked before each record; when it says no, the relay has died of it, and it is left alone. */
+  readonly touch?: (cursor: Cursor) => boolean;
+  /** Why the record there must not be sent, though it can be formatted. */
+  readonly poison?: (cursor: Cursor) => string | undefined;
 }
 
 /**
- * Makes events of the first records of a loan, as many as there is room for, numbered on from `from` (S6).
- * `undefined`: not even the first fits. With `force` the first is taken whatever its size.
+ * Makes events of the first records of a loan, as many as there is room for, numbered on from `from` (S6); those
+ * that are not wanted need no room and take no number. `undefined`: not even the first fits. With `force` one
+ * record is taken whatever its size.
  */
 export function render(
-  loan: Loan,
+  { records, ends }: Loan,
+  choices: readonly Choice[],
   from: Position,
   room: Room,
   options: RenderOptions,
   force: boolean,
 ): Batch | undefined {
+  const steps: Step[] = [];
   const rendered: Rendered[] = [];
-  const refused: Refusal[] = [];
   let end = from;
   let bytes = 0;
-  for (const [index, record] of loan.records.entries()) {
-    const sequence = end.sequence + 1;
-    const { stream } = end;
-    let events: readonly string[] = [];
-    let refusal: Refusal | undefined;
-    try {
-      const stamp = { stream, sequence, sentMs: options.nowMs, maxBytes: options.maxBytes };
-      events = options.format(record, stamp);
-      // The cursor would pass over it, and nobody would ever hear of the record.
-      if (events.length === 0) throw new Error('the format made no event of it');
-    } catch (error) {
-      refusal = { record, reason: 'format', detail: String(error) };
+  for (const [index, record] of records.entries()) {
+    const { wanted, ...follow } = choices[index]!;
+    const { stream, sequence } = end;
+    const cursor = ends[index]!;
+    if (options.touch?.(cursor) === false) {
+      // Whether it is wanted cannot be known either: its body may be what must not be read.
+      end = { stream, sequence: sequence + 1, cursor };
+      steps.push({ end, refusal: { record, reason: 'crash', detail: DEADLY } });
+      continue;
     }
+    if (!wanted) {
+      end = { stream, sequence, cursor };
+      steps.push({ end });
+      continue;
+    }
+    const { events, refusal = poisonous(record, cursor, options) } = eventsOf(
+      record,
+      { stream, sequence: sequence + 1 },
+      options,
+    );
     const size = events.reduce((sum, text) => sum + Buffer.byteLength(text) + options.headerBytes, 0);
     const full = bytes + size > room.bytes || rendered.length >= room.records;
-    if (full && !(force && index === 0)) break;
-    bytes += size;
-    // Not before: what the batch does not reach is refused with the next one, once.
-    if (refusal) refused.push(refusal);
-    else rendered.push({ record, stream, sequence, events });
+    // Not refused either: that comes with the next batch, once.
+    if (full && !(force && rendered.length === 0)) break;
     // A record without events keeps one number: the hole is how a SIEM sees that something is missing.
-    end = { stream, sequence: end.sequence + Math.max(1, events.length), cursor: loan.ends[index]! };
+    end = { stream, sequence: sequence + Math.max(1, events.length), cursor };
+    if (refusal) {
+      steps.push({ end, ...follow, refusal });
+    } else {
+      const ready = { record, stream, sequence: sequence + 1, events };
+      steps.push({ end, ...follow, rendered: ready });
+      rendered.push(ready);
+      bytes += size;
+    }
   }
-  return end === from ? undefined : { rendered, refused, end, bytes };
+  return steps.length === 0 ? undefined : { steps, rendered, end, bytes };
+}
+
+const DEADLY = 'the relay died three times in a row while it read or formatted this record';
+
+function poisonous(record: RelayRecord, cursor: Cursor, { poison }: RenderOptions): Refusal | undefined {
+  const detail = poison?.(cursor);
+  return detail === undefined ? undefined : { record, reason: 'poison', detail };
+}
+
+type Made = { readonly events: readonly string[]; readonly refusal?: Refusal };
+
+function eventsOf(
+  record: RelayRecord,
+  number: Pick<Stamp, 'stream' | 'sequence'>,
+  { format, nowMs, maxBytes }: RenderOptions,
+): Made {
+  try {
+    const events = format(record, { ...number, sentMs: nowMs, maxBytes });
+    // The cursor would pass over it, and nobody would ever hear of the record.
+    if (events.length === 0) throw new Error('the format made no event of it');
+    return { events };
+  } catch (error) {
+    return { events: [], refusal: { record, reason: 'format', detail: String(error) } };
+  }
 }

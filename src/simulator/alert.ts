@@ -1,7 +1,7 @@
 import { drawCast, ipEvidence } from './cast.ts';
 import type { Evidence } from './evidence.ts';
 import { Random } from './random.ts';
-import type { AlertRevision } from './revision.ts';
+import type { AlertRevision, Seen } from './revision.ts';
 import { templates } from './templates/index.ts';
 import type { Template } from './templates/template.ts';
 import { msOfKey, textOfKey, textOfMs } from './time.ts';
@@ -78,11 +78,7 @@ export function drawChange(alert: Alert, number: number, key: string): Change {
 }
 
 /** The alert after `changes`, oldest first. */
-export function revisionOf(
-  alert: Alert,
-  changes: readonly Change[],
-  seen: { raisedAt: number; visibleAt: number },
-): AlertRevision {
+export function revisionOf(alert: Alert, changes: readonly Change[], seen: Seen): AlertRevision {
   const { template } = alert;
   const state = stateOf(alert, changes);
   const updatedKey = changes.at(-1)?.key ?? alert.createdKey;
@@ -90,6 +86,7 @@ export function revisionOf(
     id: alert.id,
     revision: textOfKey(updatedKey),
     product: template.product,
+    unrevised: countUnrevised(alert, changes),
     ...seen,
     fields: {
       createdDateTime: alert.createdKey,
@@ -98,7 +95,17 @@ export function revisionOf(
       ...state,
     },
     body: () => bodyOf(alert, changes, state, updatedKey),
+    next: (key, later) => {
+      const change = key === updatedKey ? { key, evidence: 1 } : drawChange(alert, changes.length + 1, key);
+      return revisionOf(alert, [...changes, change], later);
+    },
   };
+}
+
+/** The changes that kept the time of the state before them. */
+function countUnrevised(alert: Alert, changes: readonly Change[]): number {
+  const keys = [alert.createdKey, ...changes.map(({ key }) => key)];
+  return keys.length - 1 - keys.indexOf(keys.at(-1) ?? '');
 }
 
 type State = ReturnType<typeof stateOf>;

@@ -9,7 +9,7 @@ export interface Answer {
   readonly alerts?: readonly AlertRevision[];
 }
 
-export function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
+export function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
   return {
     status,
     headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers },

@@ -1,6 +1,7 @@
 import { closest } from 'fastest-levenshtein';
 import { type Answer, GraphError } from './answer.ts';
 import type { Random } from './random.ts';
+import { html, transientAnswers } from './transient.ts';
 
 /** What a fault does to one request. */
 export type Harm =
@@ -9,18 +10,25 @@ export type Harm =
   /** The connection is reset when `after` (0..1) of the body has been sent; at 0 not even the head. */
   | { readonly kind: 'reset'; readonly after: number }
   /** The body ends after `after` of it: as if it were whole, or before what Content-Length says. */
-  | { readonly kind: 'cut'; readonly after: number; readonly framing: 'whole' | 'short' };
+  | { readonly kind: 'cut'; readonly after: number; readonly framing: 'whole' | 'short' }
+  /** Whole, and after it so many bytes of white space: legal JSON, and too much for who does not want it. */
+  | { readonly kind: 'pad'; readonly bytes: number }
+  /** Nothing is answered, and the connection stays open until the client gives up. */
+  | { readonly kind: 'silence' };
 
 interface Fault {
   /** For `--help`. */
   readonly meaning: string;
   /** What the probability is of. */
-  readonly per: 'request' | 'alert' | 'revision';
-  /** Requests for a token suffer too. */
-  readonly tokens?: true;
-  /** For a fault per request: what happens. The others are looked up by name where they act. */
+  readonly per: 'request' | 'further page' | 'alert' | 'revision';
+  /** Requests for a token suffer too, or they alone. */
+  readonly tokens?: true | 'only';
+  /** For a fault that harms a single answer: how. The others are looked up by name where they act. */
   readonly harm?: (random: Random, nowMs: number) => Harm;
 }
+
+/** More than any reader should take. */
+const BIG_PAGE_BYTES = 50 * 2 ** 20;
 
 /** Every fault there is. To add one: describe it here and, unless it harms a single answer, act on it by its name. */
 export const faultTable = {
@@ -39,19 +47,29 @@ export const faultTable = {
     meaning: '500, 502, 503 or 504, with a message, with an empty one, or with HTML',
     per: 'request',
     tokens: true,
-    harm: (random) => ({
-      kind: 'instead',
-      answer: random.pick([
-        new GraphError(500, 'UnknownError', ''),
-        new GraphError(504, 'UnknownError', ''),
-        new GraphError(500, 'InternalServerError', 'An internal server error occurred.'),
-        new GraphError(503, 'ServiceUnavailable', 'The service is temporarily unavailable.'),
-        new GraphError(503, 'ServiceUnavailable', 'The service is temporarily unavailable.', {
-          'Retry-After': '1',
-        }),
-        html(502, '502 Bad Gateway'),
-      ]),
-    }),
+    harm: (random) => unavailable(random),
+  },
+  outage: {
+    meaning: 'all requests fail for a while: 5xx, or the connection is reset',
+    per: 'request',
+    tokens: true,
+    harm: (random) => (random.chance(0.3) ? { kind: 'reset', after: 0 } : unavailable(random)),
+  },
+  errors: {
+    meaning: 'odder answers: a nested 429, no body, an error inside of a 200, a 206 without rows',
+    per: 'request',
+    harm: (random, nowMs) => ({ kind: 'instead', answer: random.pick(transientAnswers(nowMs)) }),
+  },
+  timeout: {
+    meaning: 'the answer never comes, the connection stays open',
+    per: 'request',
+    harm: () => ({ kind: 'silence' }),
+  },
+  'mute-authority': {
+    meaning: 'the token endpoint takes the request and never answers',
+    per: 'request',
+    tokens: 'only',
+    harm: () => ({ kind: 'silence' }),
   },
   reset: {
     meaning: 'the connection is reset before or in the middle of an answer',
@@ -78,9 +96,58 @@ export const faultTable = {
       answer: random.pick([unauthorized('Lifetime validation failed, the token is expired.'), challenge()]),
     }),
   },
+  'big-page': {
+    meaning: 'the answer has 50 MiB, most of it white space',
+    per: 'request',
+    harm: () => ({ kind: 'pad', bytes: BIG_PAGE_BYTES }),
+  },
+  quota: {
+    meaning: 'counts as ten of the 150 a minute, also with --quota off; no Retry-After',
+    per: 'request',
+  },
+  partial: {
+    meaning: '206 with Warning: some rows are missing',
+    per: 'request',
+  },
+  'count-off': {
+    meaning: '@odata.count is absent or wrong',
+    per: 'request',
+  },
+  'skip-limit': {
+    meaning: 'beyond 500 or 2,000 rows no further page is offered, though there is more',
+    per: 'request',
+  },
+  'poison-page': {
+    meaning: 'a tick breaks, once: from then on 500 for each window that holds it',
+    per: 'request',
+  },
+  ties: {
+    meaning: 'thousands of alerts with one lastUpdateDateTime are raised, once',
+    per: 'request',
+  },
+  'shift-pages': {
+    meaning: 'alerts are raised or changed before it is served: rows move over its border',
+    per: 'further page',
+  },
+  leave: {
+    meaning: 'alerts are changed out of a closed window before it is served: a row is skipped',
+    per: 'further page',
+  },
   late: {
     meaning: 'an alert, or a change of it, can be read only some time after its lastUpdateDateTime',
     per: 'revision',
+  },
+  'very-late': {
+    meaning: 'the same, hours later',
+    per: 'revision',
+  },
+  future: {
+    meaning: 'an alert is dated tomorrow',
+    per: 'alert',
+  },
+  unrevised: {
+    meaning: 'evidence is added later, up to three times, and lastUpdateDateTime stays',
+    per: 'alert',
   },
   update: {
     meaning: 'an alert changes later, up to three times: status, severity, comments, evidence',
@@ -133,29 +200,79 @@ function parseProbability(name: string, text: string): number {
 export class FaultSwitches {
   #faults: Faults;
   readonly #random: Random;
+  readonly #outageMs: readonly [number, number];
+  #outageEndsMs = -Infinity;
+  /** Faults of those that strike once, that have struck. */
+  readonly #struck = new Set<FaultName>();
 
-  constructor(on: Faults, random: Random) {
+  constructor(on: Faults, options: { random: Random; outageMs: readonly [number, number] }) {
     this.#faults = on;
-    this.#random = random;
+    this.#random = options.random;
+    this.#outageMs = options.outageMs;
   }
 
+  /** These from now on: an outage ends, and what strikes once may strike again. */
   set(on: Faults): void {
     this.#faults = on;
+    this.#outageEndsMs = -Infinity;
+    this.#struck.clear();
   }
 
   probability(name: FaultName): number {
     return this.#faults[name] ?? 0;
   }
 
+  /** Whether it strikes this time. */
+  hits(name: FaultName): boolean {
+    return this.#random.chance(this.probability(name));
+  }
+
+  /** The same, for a fault that strikes once. */
+  hitsOnce(name: FaultName): boolean {
+    if (this.#struck.has(name) || !this.hits(name)) return false;
+    this.#struck.add(name);
+    return true;
+  }
+
   /** What happens to this request: the first fault of the table that hits. */
   draw(request: 'graph' | 'token', nowMs: number): Harm | undefined {
     for (const name of faultNames) {
       const fault: Fault = faultTable[name];
-      if (!fault.harm || (request === 'token' && !fault.tokens)) continue;
-      if (this.#random.chance(this.probability(name))) return fault.harm(this.#random, nowMs);
+      if (fault.harm && concerns(fault, request) && this.#strikes(name, nowMs)) {
+        return fault.harm(this.#random, nowMs);
+      }
     }
     return undefined;
   }
+
+  /** An outage that has begun needs no more luck. */
+  #strikes(name: FaultName, nowMs: number): boolean {
+    if (name !== 'outage') return this.hits(name);
+    if (nowMs < this.#outageEndsMs) return true;
+    if (!this.hits('outage')) return false;
+    this.#outageEndsMs = nowMs + this.#random.int(...this.#outageMs);
+    return true;
+  }
+}
+
+function concerns({ tokens }: Fault, request: 'graph' | 'token'): boolean {
+  return request === 'token' ? tokens !== undefined : tokens !== 'only';
+}
+
+function unavailable(random: Random): Harm {
+  return {
+    kind: 'instead',
+    answer: random.pick([
+      new GraphError(500, 'UnknownError', ''),
+      new GraphError(504, 'UnknownError', ''),
+      new GraphError(500, 'InternalServerError', 'An internal server error occurred.'),
+      new GraphError(503, 'ServiceUnavailable', 'The service is temporarily unavailable.'),
+      new GraphError(503, 'ServiceUnavailable', 'The service is temporarily unavailable.', {
+        'Retry-After': '1',
+      }),
+      html(502, '502 Bad Gateway'),
+    ]),
+  };
 }
 
 export function tooManyRequests(headers: Record<string, string>): GraphError {
@@ -182,14 +299,6 @@ function challenge(): GraphError {
     'Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp',
     { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_claims", claims="${claims}"` },
   );
-}
-
-function html(status: number, title: string): Answer {
-  return {
-    status,
-    headers: { 'Content-Type': 'text/html' },
-    body: `<html><head><title>${title}</title></head><body><center><h1>${title}</h1></center></body></html>`,
-  };
 }
 
 /** Neither the beginning nor the end. */

@@ -1,14 +1,18 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../lib/directory.ts';
 import type { Account } from './account.ts';
+import { type Ca, isUsable } from './certificate.ts';
 
 /** What a config has to know of a simulator. */
 interface Address {
   readonly url: string;
   readonly caPem: string;
+  readonly caKeyPem: string;
   readonly tenantId: string;
   readonly clientId: string;
   readonly clientSecret: string;
+  readonly quota: boolean;
   readonly account: Account;
 }
 
@@ -19,8 +23,25 @@ export interface SimulatorFiles {
   readonly secret: string;
 }
 
+const CA = 'ca.pem';
+const CA_KEY = 'ca-key.pem';
+
 /**
- * Writes `ca.pem`, `secret` and a `relay.yaml` that reads from the simulator, into `directory` (made when missing).
+ * The CA of a simulator that wrote its files into `directory` before: a relay that runs trusts the next one, too.
+ * `undefined` when there is none, or it cannot be used any more.
+ */
+export async function readSimulatorCa(directory: string, nowMs: number): Promise<Ca | undefined> {
+  try {
+    const read = (name: string) => readFile(join(directory, name), 'utf8');
+    const ca = { cert: await read(CA), key: await read(CA_KEY) };
+    return isUsable(ca, nowMs) ? ca : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes `ca.pem` and its key, `secret` and a `relay.yaml` that reads from the simulator, into `directory` (made when missing).
  *
  * @param rest the end of the config, from `sinks:` on; default: to standard output
  */
@@ -29,16 +50,23 @@ export async function writeSimulatorFiles(
   simulator: Address,
   rest: string = toStdout,
 ): Promise<SimulatorFiles> {
-  await mkdir(directory, { recursive: true });
+  makeDirectory(directory);
   const files = {
     config: join(directory, 'relay.yaml'),
-    ca: join(directory, 'ca.pem'),
+    ca: join(directory, CA),
     secret: join(directory, 'secret'),
   };
+  await writePrivate(join(directory, CA_KEY), simulator.caKeyPem);
   await writeFile(files.ca, simulator.caPem);
-  await writeFile(files.secret, simulator.clientSecret, { mode: 0o600 });
+  await writePrivate(files.secret, simulator.clientSecret);
   await writeFile(files.config, configOf(simulator) + rest);
   return files;
+}
+
+/** In a new file: one that is there would keep its mode. */
+async function writePrivate(file: string, text: string): Promise<void> {
+  await rm(file, { force: true });
+  await writeFile(file, text, { mode: 0o600, flag: 'wx' });
 }
 
 function configOf(simulator: Address): string {
@@ -55,7 +83,7 @@ tenants:
       type: client-secret
       clientId: ${simulator.clientId}
       clientSecret: \${file:secret}
-sources:
+${simulator.quota ? '' : '    requestsPerMinute: 100000   # this simulator has no limit\n'}sources:
   - name: alerts
     type: graph-alerts
     tenant: simulator

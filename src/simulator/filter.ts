@@ -183,28 +183,50 @@ export function matches(filter: Filter, alert: FilterFields): boolean {
   return actual <= value;
 }
 
-/** From the lowest to the highest key of a time, both included. */
-interface KeyRange {
+/** A span of `lastUpdateDateTime`, `from` <= key < `to`, and what the filter asks for besides. */
+export interface Window {
   readonly from: string;
   readonly to: string;
+  readonly rest: Filter | undefined;
 }
 
-const anyTime: KeyRange = { from: '', to: '\uffff' };
+/** Behind `key` and before the next one: keys are of one length, and `~` sorts behind every character of theirs. */
+export function after(key: string): string {
+  return `${key}~`;
+}
+
+const BEGINNING = '';
+const END = '~';
+
+/** Whether it has a beginning or an end. */
+export function isBounded({ from, to }: Window): boolean {
+  return from !== BEGINNING || to !== END;
+}
 
 /** Where `lastUpdateDateTime` of all that matches lies, as far as the outermost `and`s tell. */
-export function updateRange(filter: Filter | undefined): KeyRange {
-  if (filter === undefined || filter.kind === 'or') return anyTime;
-  if (filter.kind === 'and') {
-    const [left, right] = [updateRange(filter.left), updateRange(filter.right)];
-    // Texts, so not Math.max and Math.min.
-    const [, from = ''] = [left.from, right.from].toSorted();
-    const [to = ''] = [left.to, right.to].toSorted();
-    return { from, to };
+export function windowOf(filter: Filter | undefined): Window {
+  const rest = filter;
+  if (filter?.kind === 'and') {
+    const [left, right] = [windowOf(filter.left), windowOf(filter.right)];
+    return {
+      from: left.from > right.from ? left.from : right.from,
+      to: left.to < right.to ? left.to : right.to,
+      rest: both(left.rest, right.rest),
+    };
   }
-  const { field, operator, value } = filter;
-  if (field !== 'lastUpdateDateTime' || value === null || operator === 'ne') return anyTime;
-  return {
-    from: operator === 'lt' || operator === 'le' ? anyTime.from : value,
-    to: operator === 'gt' || operator === 'ge' ? anyTime.to : value,
-  };
+  if (filter?.kind !== 'compare' || filter.field !== 'lastUpdateDateTime' || filter.value === null) {
+    return { from: BEGINNING, to: END, rest };
+  }
+  const { operator, value } = filter;
+  const span = { from: BEGINNING, to: END, rest: undefined };
+  if (operator === 'ge') return { ...span, from: value };
+  if (operator === 'gt') return { ...span, from: after(value) };
+  if (operator === 'lt') return { ...span, to: value };
+  if (operator === 'le') return { ...span, to: after(value) };
+  if (operator === 'eq') return { ...span, from: value, to: after(value) };
+  return { ...span, rest };
+}
+
+function both(left: Filter | undefined, right: Filter | undefined): Filter | undefined {
+  return left && right ? { kind: 'and', left, right } : (left ?? right);
 }

@@ -1,12 +1,15 @@
 import type { AlertRevision } from './revision.ts';
-import { msOfKey, timeKey } from './time.ts';
+import { msOfKey, textOfKey, timeKey } from './time.ts';
+
+/** What a change of a given alert adds to it. */
+const lateEvidence = { '@odata.type': '#microsoft.graph.security.ipEvidence', ipAddress: '203.0.113.9' };
 
 /**
  * An alert that somebody gave, served as it is.
  *
  * @throws {Error} when it lacks what Graph cannot be without: id, createdDateTime, lastUpdateDateTime
  */
-export function givenAlert(body: object, index: number): AlertRevision {
+export function givenAlert(body: object, index: number, unrevised = 0): AlertRevision {
   const given: Readonly<Record<string, unknown>> = { ...body };
   const text = (name: string) => (typeof given[name] === 'string' ? given[name] : undefined);
   const time = (name: string) => {
@@ -23,6 +26,7 @@ export function givenAlert(body: object, index: number): AlertRevision {
     id,
     revision: String(given.lastUpdateDateTime),
     product: text('productName') ?? text('serviceSource') ?? 'unknown',
+    unrevised,
     raisedAt: updatedMs,
     visibleAt: updatedMs,
     fields: {
@@ -36,6 +40,15 @@ export function givenAlert(body: object, index: number): AlertRevision {
       assignedTo: text('assignedTo') ?? null,
     },
     body: () => withoutContext(given),
+    next: (key, seen) => {
+      const evidence = Array.isArray(given.evidence) ? given.evidence : [];
+      const changed = { ...given, evidence: [...evidence, lateEvidence] };
+      const next =
+        key === lastUpdateDateTime
+          ? givenAlert(changed, index, unrevised + 1)
+          : givenAlert({ ...changed, lastUpdateDateTime: textOfKey(key) }, index);
+      return { ...next, ...seen };
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { type Filter, parseFilter } from './filter.ts';
 /** What a list request asks for. */
 export interface AlertsQuery {
   readonly filter: Filter | undefined;
+  /** As it was asked for: one that is too large is not refused. */
   readonly top: number | undefined;
   readonly skip: number;
   readonly count: boolean;
@@ -11,7 +12,6 @@ export interface AlertsQuery {
   readonly skipToken: string | undefined;
 }
 
-const MAX_TOP = 1000;
 const MAX_SKIP = 500;
 const known = ['$filter', '$top', '$skip', '$count', '$skiptoken'];
 
@@ -35,7 +35,7 @@ export function parseQuery(parameters: URLSearchParams): AlertsQuery {
   }
   return {
     filter: filter === null ? undefined : parseFilter(filter),
-    top: wholeNumber('$top', parameters.get('$top'), 1, MAX_TOP),
+    top: wholeNumber('$top', parameters.get('$top'), 1, Infinity),
     skip: wholeNumber('$skip', parameters.get('$skip'), 0, MAX_SKIP) ?? 0,
     count: count === 'true',
     skipToken: parameters.get('$skiptoken') ?? undefined,

@@ -59,7 +59,7 @@ function hideNewMembers(value: unknown, name: string): unknown {
 }
 
 /** Characters of JSON kept, so that what several readings ask for is rendered once. */
-const MAX_CACHED = 64 * 2 ** 20;
+const MAX_CACHED = 32 * 2 ** 20;
 
 /** Renders alerts, and remembers the latest. */
 export class Renderer {

@@ -11,6 +11,7 @@ import { type Answer, badRequest, errorAnswer, GraphError, type RequestIds } fro
 import type { Certificate } from './certificate.ts';
 import type { Authority, Token } from './entra.ts';
 import type { FaultSwitches, Harm } from './faults.ts';
+import type { OrderedAnswers } from './ordered-answers.ts';
 import type { Quota } from './quota.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -22,7 +23,8 @@ export interface Parts {
   readonly alerts: AlertsApi;
   readonly authority: Authority;
   readonly faults: FaultSwitches;
-  readonly quota: Quota | undefined;
+  readonly quota: Quota;
+  readonly ordered: OrderedAnswers;
   readonly ledger: Ledger;
   readonly account: Account;
   readonly random: Random;
@@ -53,7 +55,7 @@ export async function serve(
   certificate: Certificate,
   address: { host: string; port: number },
 ): Promise<Listening> {
-  const { authority, clock, faults, random } = parts;
+  const { authority, clock, faults, ordered, random } = parts;
   const sockets = new TcpSockets();
   const send = (c: Request, answer: Answer, harm?: WireHarm) =>
     transmit(c.env.outgoing, dated(answer, clock()), sockets, harm).then(() => RESPONSE_ALREADY_SENT);
@@ -74,6 +76,8 @@ export async function serve(
   app.post('/:tenant/oauth2/v2.0/token', bodyLimit({ maxSize: MAX_FORM_BYTES }), async (c) => {
     const form = new URLSearchParams(await c.req.text());
     const nowMs = clock();
+    const inItsPlace = ordered.take('token');
+    if (inItsPlace) return send(c, inItsPlace);
     const harm = faults.draw('token', nowMs);
     const answer = () => authority.issue(c.req.param('tenant'), form, new URL(c.req.url).origin, nowMs);
     if (harm?.kind !== 'instead') return send(c, answer(), harm);
@@ -109,7 +113,7 @@ export async function serve(
 
 /** One request to Graph: token, quota, fault, role, answer, and its line in the account. */
 async function serveGraph(c: Request, parts: Parts, sockets: TcpSockets): Promise<Response> {
-  const { authority, faults, ledger, quota, random, clock } = parts;
+  const { authority, faults, ledger, ordered, quota, random, clock } = parts;
   const nowMs = clock();
   parts.timeline.advance(nowMs);
   const url = new URL(c.req.url);
@@ -120,21 +124,25 @@ async function serveGraph(c: Request, parts: Parts, sockets: TcpSockets): Promis
   try {
     const token = authority.check(c.req.header('authorization'), nowMs);
     entry.token = token.number;
-    quota?.take(token.tenant, nowMs);
-    harm = faults.draw('graph', nowMs);
-    if (harm?.kind === 'instead') {
-      if (harm.revokes) authority.revoke(token);
-      if (harm.answer instanceof GraphError) throw harm.answer;
-      answer = harm.answer;
-    } else {
-      checkRole(token);
-      answer = route(c, url, parts.alerts, nowMs);
+    const inItsPlace = ordered.take('graph');
+    if (inItsPlace) answer = inItsPlace;
+    else {
+      quota.take(token.tenant, nowMs);
+      harm = faults.draw('graph', nowMs);
+      if (harm?.kind === 'instead') {
+        if (harm.revokes) authority.revoke(token);
+        if (harm.answer instanceof GraphError) throw harm.answer;
+        answer = harm.answer;
+      } else {
+        checkRole(token);
+        answer = route(c, url, parts.alerts, nowMs);
+      }
     }
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     answer = errorAnswer(error, ids);
   }
-  entry.status = answer.status;
+  if (harm?.kind !== 'silence') entry.status = answer.status;
   if (answer.status === 429) ledger.throttled += 1;
   const headers = { 'request-id': ids.requestId, 'client-request-id': ids.clientRequestId };
   const marked = dated({ ...answer, headers: { ...answer.headers, ...headers } }, nowMs);

@@ -26,6 +26,13 @@ export function msOfKey(key: string): number {
   return Date.parse(`${key.slice(0, 23)}Z`);
 }
 
+/** The earliest key after `key`. */
+export function keyAfter(key: string): string {
+  const ticks = Number(key.slice(20, 27)) + 1;
+  if (ticks < 1e7) return `${key.slice(0, 20)}${String(ticks).padStart(7, '0')}Z`;
+  return keyOf(Date.parse(`${key.slice(0, 19)}Z`) + 1000, 0);
+}
+
 /** A key as Graph writes it: `….3400000Z` is `….34Z`. */
 export function textOfKey(key: string): string {
   return key.replace(/\.?0{1,7}Z$/, 'Z');

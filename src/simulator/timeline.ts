@@ -1,14 +1,16 @@
-import { type Alert, type Change, drawChange, raiseAlert, revisionOf } from './alert.ts';
-import type { FaultSwitches } from './faults.ts';
+import { raiseAlert, revisionOf } from './alert.ts';
+import type { FaultName, FaultSwitches } from './faults.ts';
 import { Random } from './random.ts';
 import type { AlertRevision } from './revision.ts';
 import type { AlertStore } from './store.ts';
-import { keyOf } from './time.ts';
+import { keyAfter, keyOf } from './time.ts';
 
 export interface TimelineOptions {
   readonly seed: number;
   readonly tenantId: string;
   readonly startMs: number;
+  /** For what nobody has planned: `update()` and ties. */
+  readonly random: Random;
   /** Alerts a second; 0: all at the start. */
   readonly rate: number;
   /** Raised in all, without those of `raise()`; may be `Infinity`. */
@@ -17,9 +19,23 @@ export interface TimelineOptions {
   readonly historyMs: number;
   /** Fault `late`: shortest and longest time until a revision can be read. */
   readonly lateMs: readonly [number, number];
-  /** Fault `update`: shortest and longest time from one revision to the next. */
+  /** Fault `very-late`: the same. */
+  readonly veryLateMs: readonly [number, number];
+  /** Faults `update` and `unrevised`: shortest and longest time from one change to the next. */
   readonly updateMs: readonly [number, number];
 }
+
+/** Alerts that are there from the start. */
+export interface Backlog {
+  readonly count: number;
+  /** How long before the start the first one was raised; the others follow evenly. */
+  readonly spanMs: number;
+  /** So many in the middle have one and the same `lastUpdateDateTime`. */
+  readonly tied: number;
+}
+
+/** What can become of an alert, by the fault that brings it about. */
+type Step = 'update' | 'unrevised';
 
 /** Something that happens later. */
 interface Appointment {
@@ -28,8 +44,10 @@ interface Appointment {
   readonly happen: () => void;
 }
 
-/** Most changes that one alert sees. */
+/** Most planned changes of a kind that one alert sees. */
 const MAX_CHANGES = 3;
+
+const DAY_MS = 86_400_000;
 
 /**
  * What happens at the simulated company. It has no timers: whoever looks calls `advance`, and everything that
@@ -74,10 +92,35 @@ export class Timeline {
     }
   }
 
-  /** Raises `count` alerts now, beyond those of the rate. */
-  raise(count: number, nowMs: number): void {
+  /** Raises `count` alerts now, beyond those of the rate; `tied`: with one and the same time, and no faults. */
+  raise(count: number, nowMs: number, { tied = false } = {}): void {
     this.advance(nowMs);
-    for (let n = 0; n < count; n++) this.#raise(nowMs);
+    if (tied) this.#raiseTied(count, nowMs);
+    else for (let n = 0; n < count; n++) this.#raise(nowMs);
+  }
+
+  /** Changes these alerts now, beyond what is planned: each gets a revision that can be read at once. */
+  update(alerts: readonly AlertRevision[], nowMs: number): void {
+    const seen = { raisedAt: nowMs, visibleAt: nowMs };
+    for (const alert of alerts) {
+      const { random } = this.#options;
+      this.#publish(alert.next(this.#stampAfter(alert, nowMs, random), seen), [], random);
+    }
+  }
+
+  /** Alerts of before the start. No fault strikes them while they are raised. */
+  raiseBacklog({ count, spanMs, tied }: Backlog): void {
+    const timeOf = (n: number) => this.#options.startMs - spanMs * (1 - n / count);
+    const first = Math.floor((count - tied) / 2);
+    for (let n = 0; n < first; n++) this.#raise(timeOf(n), { calm: true });
+    this.#raiseTied(tied, timeOf(first));
+    for (let n = first + tied; n < count; n++) this.#raise(timeOf(n), { calm: true });
+  }
+
+  #raiseTied(count: number, atMs: number): void {
+    if (count === 0) return;
+    const key = this.#stamp(atMs, this.#options.random);
+    for (let n = 0; n < count; n++) this.#raise(atMs, { key, calm: true });
   }
 
   /** A given alert, there from the start. */
@@ -97,6 +140,11 @@ export class Timeline {
     this.#agenda = this.#agenda.filter(({ what }) => what !== 'update');
   }
 
+  /** Whether nothing more may happen by itself. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   /** What is still to come: alerts to be raised (`Infinity` without an end), updates, late revisions. */
   get pending(): number {
     return this.#remaining + this.#agenda.length;
@@ -109,32 +157,60 @@ export class Timeline {
     return startMs - historyMs * (1 - this.#scheduled / alerts);
   }
 
-  #raise(atMs: number): void {
+  /** `calm`: no fault strikes it. */
+  #raise(atMs: number, { key, calm = false }: { key?: string; calm?: boolean } = {}): void {
     const { seed, tenantId } = this.#options;
     const ordinal = this.#ordinal++;
     const random = new Random(seed, ordinal, 0);
-    const alert = raiseAlert(seed, tenantId, ordinal, this.#stamp(atMs, random));
-    const updates = random.chance(this.#faults.probability('update')) ? random.int(1, MAX_CHANGES) : 0;
-    this.#publish(alert, [], updates, atMs, random);
+    const stampMs = !calm && this.#hits('future', random) ? atMs + DAY_MS : atMs;
+    const alert = raiseAlert(seed, tenantId, ordinal, key ?? this.#stamp(stampMs, random));
+    const plan = calm ? [] : this.#plan(random);
+    const lateMs = calm ? 0 : this.#latenessMs(random);
+    const seen = { raisedAt: atMs, visibleAt: atMs + lateMs };
+    this.#publish(revisionOf(alert, [], seen), plan, random);
   }
 
-  /** Makes a revision, shows it when it is time, and plans the next one. */
-  #publish(alert: Alert, changes: readonly Change[], updates: number, atMs: number, random: Random): void {
-    const late = random.chance(this.#faults.probability('late'));
-    const visibleAt = late ? atMs + random.int(...this.#options.lateMs) : atMs;
-    const revision = revisionOf(alert, changes, { raisedAt: atMs, visibleAt });
+  /** What will become of a new alert. */
+  #plan(random: Random): Step[] {
+    const times = (step: Step): Step[] =>
+      Array(this.#hits(step, random) ? random.int(1, MAX_CHANGES) : 0).fill(step);
+    const [updates, unrevised] = [times('update'), times('unrevised')];
+    return random.chance(0.5) ? [...unrevised, ...updates] : [...updates, ...unrevised];
+  }
+
+  #latenessMs(random: Random): number {
+    if (this.#hits('very-late', random)) return random.int(...this.#options.veryLateMs);
+    return this.#hits('late', random) ? random.int(...this.#options.lateMs) : 0;
+  }
+
+  #hits(name: FaultName, random: Random): boolean {
+    return random.chance(this.#faults.probability(name));
+  }
+
+  /** Notes a revision, shows it when it is time, and takes the next step of the plan some time after that. */
+  #publish(revision: AlertRevision, [step, ...rest]: readonly Step[], random: Random): void {
+    const { id, raisedAt, visibleAt } = revision;
     this.#raised.push(revision);
     const show = () => {
       this.#store.show(revision);
-      if (updates === 0 || this.#stopped || this.#faults.probability('update') === 0) return;
+      if (step === undefined || this.#stopped || this.#faults.probability(step) === 0) return;
       const nextMs = visibleAt + Math.max(1, random.int(...this.#options.updateMs));
       this.#at('update', nextMs, () => {
-        const change = drawChange(alert, changes.length + 1, this.#stamp(nextMs, random));
-        this.#publish(alert, [...changes, change], updates - 1, nextMs, random);
+        const now = this.#store.get(id) ?? revision;
+        const key = step === 'update' ? this.#stampAfter(now, nextMs, random) : now.fields.lastUpdateDateTime;
+        const seen = { raisedAt: nextMs, visibleAt: nextMs + this.#latenessMs(random) };
+        this.#publish(now.next(key, seen), rest, random);
       });
     };
-    if (late) this.#at('show', visibleAt, show);
+    if (visibleAt > raisedAt) this.#at('show', visibleAt, show);
     else show();
+  }
+
+  /** Later than what stands there, also when that is from the same millisecond or from tomorrow. */
+  #stampAfter({ fields }: AlertRevision, atMs: number, random: Random): string {
+    const stamp = this.#stamp(atMs, random);
+    const earliest = keyAfter(fields.lastUpdateDateTime);
+    return stamp > earliest ? stamp : earliest;
   }
 
   /** Seven fraction digits, of which the clock gives three; never after `atMs`. */

@@ -47,10 +47,12 @@ export function transmit(
   sockets: TcpSockets,
   harm?: WireHarm,
 ): Promise<boolean> {
-  const body = Buffer.from(answer.body);
-  const part = harm ? body.subarray(0, Math.floor(body.length * harm.after)) : body;
+  const body = withPadding(Buffer.from(answer.body), harm?.kind === 'pad' ? harm.bytes : 0);
+  const harmed = harm?.kind === 'reset' || harm?.kind === 'cut';
+  const part = harmed ? body.subarray(0, Math.floor(body.length * harm.after)) : body;
   const length = harm?.kind === 'cut' && harm.framing === 'whole' ? part.length : body.length;
   const done = whenFinished(outgoing);
+  if (harm?.kind === 'silence') return done;
   if (harm?.kind === 'reset' && harm.after === 0) {
     sockets.reset(outgoing.socket);
     return done;
@@ -59,7 +61,11 @@ export function transmit(
   if (harm?.kind === 'reset') outgoing.write(part, () => sockets.reset(outgoing.socket));
   else if (length > part.length) outgoing.write(part, () => outgoing.socket?.end());
   else outgoing.end(part);
-  return done.then((finishedWell) => finishedWell && harm === undefined);
+  return done.then((finishedWell) => finishedWell && !harmed);
+}
+
+function withPadding(body: Buffer, bytes: number): Buffer {
+  return bytes === 0 ? body : Buffer.concat([body, Buffer.alloc(bytes, ' ')]);
 }
 
 function whenFinished(outgoing: ServerResponse): Promise<boolean> {

@@ -38,6 +38,21 @@ describe('ConsoleReceiver', () => {
     expect(receiver.duplicates).toBe(0);
   });
 
+  it('counts records, of which large ones come in parts', async () => {
+    const { receiver, dial } = await scene();
+    const socket = await dial();
+    const ids = [
+      'externalId=a devicePayloadId=7',
+      'externalId=b devicePayloadId=7:1/2',
+      'externalId=b devicePayloadId=7:2/2',
+      'externalId=b devicePayloadId=7:2/2',
+      'externalId=b devicePayloadId=8',
+    ];
+    socket.end(ids.map((id) => `<13>1 - x CEF:0|t|${id} cn3=1\n`).join(''));
+    await once(socket, 'end');
+    expect({ records: receiver.records, events: receiver.lines.size }).toEqual({ records: 3, events: 4 });
+  });
+
   it('takes pieces together, whatever they are cut through', async () => {
     const { shown, dial } = await scene();
     const socket = await dial();

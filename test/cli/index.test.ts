@@ -57,6 +57,11 @@ describe('the command line', () => {
     expect(stdout).toContain(flag);
   });
 
+  it('shows defaults as people write them', async () => {
+    expect((await run('demo', '--help')).stdout).toMatch(/--for <duration> .*\(default: 30s\)/);
+    expect((await run('simulate', '--help')).stdout).toMatch(/--port <n> .*\(default: any that is free\)/);
+  });
+
   it('explains every fault', async () => {
     expect((await run('simulate', '--help')).stdout).toMatch(/Faults:[\s\S]*throttle/);
   });
@@ -89,7 +94,8 @@ describe('the command line', () => {
     ['an unknown fault', ['simulate', '--faults', 'earthquake'], '--faults: '],
     ['a probability above one', ['simulate', '--faults', 'throttle=7'], '--faults: '],
     ['a quota that is neither', ['simulate', '--quota', 'maybe'], 'Allowed choices are on, off'],
-    ['a port that cannot be', ['simulate', '--port', '99999'], 'simulate: '],
+    ['a port that cannot be', ['simulate', '--port', '99999'], 'expected a port, 1 to 65535'],
+    ['a demo without alerts', ['demo', '--alerts', '0'], 'expected at least 1'],
     ['a duration without a unit', ['demo', '--for', '30'], 'expected a duration'],
     ['a duration of nothing', ['demo', '--for', '0s'], 'at least a second'],
   ])('ends with 2 at %s, and says it on standard error', async (_, args, message) => {

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { alertsOf, readAlerts } from '../../src/cli/input.ts';
+import { alertsOf, type Given, readAlerts, unlikeAlert } from '../../src/cli/input.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseJson } from '../../src/lib/json.ts';
 
 const a = { id: 'a', title: 'one\nline' };
 const b = { id: 'b' };
 const json = JSON.stringify;
+const alertsIn = (given: readonly Given[]) => given.map(({ alert }) => alert);
 
 describe('alertsOf()', () => {
   it.each([
@@ -28,15 +29,26 @@ describe('alertsOf()', () => {
     ['a byte order mark before JSON', `\uFEFF${json(a)}`, [a]],
     ['a byte order mark before lines', `\uFEFF${json(a)}\n${json(b)}`, [a, b]],
   ])('reads %s', (_, content, expected) => {
-    expect(alertsOf(content, 'x')).toEqual(expected);
+    expect(alertsIn(alertsOf(content, 'x'))).toEqual(expected);
   });
 
   it('keeps the digits of long integers', () => {
-    expect(alertsOf('{"id":9007199254740993}', 'x')).toEqual([{ id: 9007199254740993n }]);
-    expect(alertsOf('{"id":1}\n{"id":9007199254740993}', 'x')).toEqual([
-      { id: 1 },
-      { id: 9007199254740993n },
-    ]);
+    const long = '{"id":9007199254740993}';
+    expect(alertsIn(alertsOf(long, 'x'))).toEqual([{ id: 9007199254740993n }]);
+    expect(alertsIn(alertsOf(`{"id":1}\n${long}`, 'x'))).toEqual([{ id: 1 }, { id: 9007199254740993n }]);
+  });
+
+  it('says where each alert stood', () => {
+    const places = (content: string) => alertsOf(content, 'x').map(({ where }) => where);
+    expect(places(json(a))).toEqual(['x']);
+    expect(places(json([a, b]))).toEqual(['x: element 0', 'x: element 1']);
+    expect(places(`\n${json(a)}\n\n${json(b)}`)).toEqual(['x:2', 'x:4']);
+  });
+
+  it('names one place only where a line is broken', () => {
+    const broken = () => alertsOf(`${json(a)}\n{"id": "b"; }`, 'x');
+    expect(broken).toThrow(/^x:2: is not JSON: .* at column 11$/);
+    expect(broken).not.toThrow(/line 1/);
   });
 
   it.each([
@@ -69,7 +81,7 @@ describe('alertsOf()', () => {
         ),
         (content) => {
           try {
-            for (const alert of alertsOf(content, 'x')) expect(alert).toBeTypeOf('object');
+            for (const { alert } of alertsOf(content, 'x')) expect(alert).toBeTypeOf('object');
           } catch (error) {
             expect(error).toBeInstanceOf(UsageError);
           }
@@ -89,13 +101,30 @@ describe('alertsOf()', () => {
     fc.assert(
       fc.property(alerts, (list) => {
         const plain = parseJson(json(list)) as object[];
-        expect(alertsOf(json(list), 'x')).toEqual(plain);
-        expect(alertsOf(json({ value: list }), 'x')).toEqual(plain);
-        expect(alertsOf(list.map((alert) => json(alert)).join('\n'), 'x')).toEqual(plain);
-        expect(alertsOf(json(list[0]), 'x')).toEqual(plain.slice(0, 1));
+        expect(alertsIn(alertsOf(json(list), 'x'))).toEqual(plain);
+        expect(alertsIn(alertsOf(json({ value: list }), 'x'))).toEqual(plain);
+        expect(alertsIn(alertsOf(list.map((alert) => json(alert)).join('\n'), 'x'))).toEqual(plain);
+        expect(alertsIn(alertsOf(json(list[0]), 'x'))).toEqual(plain.slice(0, 1));
       }),
     );
   });
+});
+
+describe('unlikeAlert()', () => {
+  it.each([[{ id: 'a' }], [{ title: 'x' }], [{ createdDateTime: null }], [{ id: 7, error: {} }]])(
+    'takes %j for an alert',
+    (alert) => expect(unlikeAlert(alert)).toBeUndefined(),
+  );
+
+  it.each([
+    [{}, 'is no alert: it has no id, no title and no createdDateTime'],
+    [{ error: 'no object' }, 'is no alert: it has no id, no title and no createdDateTime'],
+    [
+      { error: { code: 'InvalidAuthenticationToken', message: 'Access token is empty.\u001b[2J' } },
+      'is an error that Graph answered with (InvalidAuthenticationToken: Access token is empty. [2J), and no alert',
+    ],
+    [{ error: { code: 7 } }, 'is an error that Graph answered with, and no alert'],
+  ])('tells what %j is', (thing, text) => expect(unlikeAlert(thing)).toBe(text));
 });
 
 describe('readAlerts()', () => {
@@ -106,7 +135,7 @@ describe('readAlerts()', () => {
     onTestFinished(() => rm(folder, { recursive: true }));
     const file = join(folder, 'alerts.json');
     await writeFile(file, json([a]));
-    await expect(readAlerts(file, noInput)).resolves.toEqual([a]);
+    await expect(readAlerts(file, noInput)).resolves.toEqual([{ alert: a, where: `${file}: element 0` }]);
     await expect(readAlerts(folder, noInput)).rejects.toThrow(UsageError);
   });
 
@@ -114,7 +143,7 @@ describe('readAlerts()', () => {
     const bytes = Buffer.from(json({ id: 'é' }));
     const cut = bytes.indexOf(0xc3) + 1;
     const stdin = Readable.from([bytes.subarray(0, cut), bytes.subarray(cut)]);
-    await expect(readAlerts('-', { stdin })).resolves.toEqual([{ id: 'é' }]);
+    expect(alertsIn(await readAlerts('-', { stdin }))).toEqual([{ id: 'é' }]);
     await expect(readAlerts('-', noInput)).rejects.toThrow('standard input: is empty');
   });
 

@@ -5,9 +5,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type PreviewFlags, previewCommand } from '../../src/cli/preview.ts';
-import { UsageError } from '../../src/core/errors.ts';
+import { UnavailableError, UsageError } from '../../src/core/errors.ts';
 import { anAlert } from '../support/records.ts';
-import { aToken, scriptGraph, TENANT_ID } from '../support/scripted-graph.ts';
+import { graphError, scriptGraph, TENANT_ID } from '../support/scripted-graph.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures');
 const graph = join(fixtures, 'graph');
@@ -101,6 +101,13 @@ describe('preview', () => {
     expect(stripVTControlCharacters(read.output)).toMatch(/^# siem\n</);
   });
 
+  it('shows a sink only what it matches', async () => {
+    const config = aConfig(`${TWO_SINKS}    match: { severity: [high] }\n`);
+    const input = ['low', 'high'].map((severity) => JSON.stringify(anAlert({ severity }))).join('\n');
+    const { output } = await preview({ config, input: '-' }, { input });
+    expect(output).toMatch(/^# console\nCEF:0\|.*\nCEF:0\|.*\n# siem\n<\d+>1 .*\n$/);
+  });
+
   it('numbers the events on, as a sink would', async () => {
     const input = [1, 2, 3].map((n) => JSON.stringify(anAlert({ id: `a${n}` }))).join('\n');
     const { output } = await preview({ input: '-' }, { input });
@@ -116,7 +123,7 @@ describe('preview', () => {
   });
 
   it.each([
-    ['an object that is no alert', '{}'],
+    ['an alert that has an id and nothing else', '{"id":"x"}'],
     ['fields of the wrong kinds', '{"id":7,"title":{},"severity":[],"evidence":"x","createdDateTime":false}'],
     [
       'text that would forge a line',
@@ -133,31 +140,80 @@ describe('preview', () => {
 
   it('shows no more alerts than it was asked for', async () => {
     const input = JSON.stringify([1, 2, 3].map((n) => anAlert({ id: `a${n}` })));
-    const { output } = await preview({ input: '-', limit: 2 }, { input });
+    const { output, errors } = await preview({ input: '-', limit: 2 }, { input });
     expect(output.match(/externalId=\S+/g)).toEqual(['externalId=a1', 'externalId=a2']);
+    expect(errors).toBe('showed 2 of 3 alerts; --limit N shows more\n');
+    expect((await preview({ input: '-', limit: 3 }, { input })).errors).toBe('');
   });
 
-  it('reads from Graph, and shows no more than it was asked for', async () => {
-    const value = [1, 2, 3].map((n) => anAlert({ id: `a${n}` }));
-    const { origin, settings } = await scriptGraph({
-      graph: () => ({ body: { value } }),
-      token: (_, n) => ({
-        body: { token_type: 'Bearer', expires_in: 3599, ext_expires_in: 3599, access_token: aToken(n) },
-      }),
-    });
-    const config = aConfig(`tenants:
+  it('says so when there is nothing to show', async () => {
+    const { exitCode, output, errors } = await preview({ input: '-' }, { input: '{"value":[]}' });
+    expect({ exitCode, output }).toEqual({ exitCode: 0, output: '' });
+    expect(errors).toBe('standard input: has no alerts: nothing to show\n');
+  });
+
+  it.each([
+    [
+      'an error of Graph',
+      '{"error":{"code":"Forbidden","message":"No."}}',
+      /^standard input: is an error .*No\./,
+    ],
+    ['an object', '{"alerts":[]}', /^standard input: is no alert: .* Expected an alert as /],
+    ['elements', '[{},{"value":[]}]', /^standard input: element 0: is no alert: /],
+    ['lines', '{"a":1}\n{"b":2}', /^standard input:1: is no alert: /],
+  ])('refuses %s without any alert, and says what it wants', async (_, input, message) => {
+    await expect(preview({ input: '-' }, { input })).rejects.toThrow(UsageError);
+    await expect(preview({ input: '-' }, { input })).rejects.toThrow(message);
+  });
+
+  it('leaves out what is no alert among alerts, and says where it stood', async () => {
+    const input = JSON.stringify([anAlert({ id: 'a' }), {}, { error: {} }, {}]);
+    const { exitCode, output, errors } = await preview({ input: '-', limit: 1 }, { input });
+    expect(exitCode).toBe(0);
+    expect(output.match(/externalId=\S+/g)).toEqual(['externalId=a']);
+    expect(errors).toMatch(/^standard input: element 1: is no alert: .*; it is left out; so are 2 more\n$/);
+  });
+
+  /** A config that reads from a Graph of the test. */
+  const readingFrom = (origin: string, ca: string | undefined) => {
+    process.env.PREVIEW_TEST_SECRET = 'canary-secret';
+    onTestFinished(() => void delete process.env.PREVIEW_TEST_SECRET);
+    return aConfig(`tenants:
   - name: contoso
     tenantId: ${TENANT_ID}
     graphEndpoint: ${origin}
     authorityHost: ${origin}
-    ca: ${settings.ca}
+    ca: ${ca}
     credential: { type: client-secret, clientId: ${TENANT_ID}, clientSecret: '\${env:PREVIEW_TEST_SECRET}' }
 sources: [{ name: alerts, type: graph-alerts, tenant: contoso }]
 ${TWO_SINKS}`);
-    process.env.PREVIEW_TEST_SECRET = 'canary-secret';
-    onTestFinished(() => void delete process.env.PREVIEW_TEST_SECRET);
-    const { exitCode, output } = await preview({ config, sink: 'console', limit: 2 });
+  };
+
+  it('reads from Graph, and shows no more than it was asked for', async () => {
+    const value = [1, 2, 3].map((n) => anAlert({ id: `a${n}` }));
+    const { origin, settings } = await scriptGraph({ graph: () => ({ body: { value } }) });
+    const config = readingFrom(origin, settings.ca);
+    const { exitCode, output, errors } = await preview({ config, sink: 'console', limit: 2 });
     expect(exitCode).toBe(0);
     expect(output.match(/externalId=\S+/g)).toEqual(['externalId=a1', 'externalId=a2']);
+    expect(errors).toContain('showed the first 2 alerts; --limit N shows more, if there are more\n');
+  });
+
+  it('says so when Graph has nothing to show', async () => {
+    const { origin, settings } = await scriptGraph({ graph: () => ({ body: { value: [] } }) });
+    const config = readingFrom(origin, settings.ca);
+    const { exitCode, output, errors } = await preview({ config });
+    expect({ exitCode, output }).toEqual({ exitCode: 0, output: '' });
+    expect(errors).toBe('Graph has no alerts as new as startFrom asks for: nothing to show\n');
+  });
+
+  it('gives up after a few tries where Graph does not work, and says why', async () => {
+    const { origin, settings, graphAsked } = await scriptGraph({
+      graph: () => graphError(503, 'UnknownError', 'Try later.'),
+    });
+    const given = preview({ config: readingFrom(origin, settings.ca) });
+    await expect(given).rejects.toThrow(/^Graph answers HTTP 503.*Try later\./);
+    await expect(given).rejects.toThrow(UnavailableError);
+    expect(graphAsked.length).toBeLessThan(10);
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,56 @@ function folder(): string {
   return path;
 }
 
+/** What a simulator answers to whoever trusts `ca`. */
+function account(url: string, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(`${url}/simulator/account`, { ca, agent: false }, (answer) => resolve(text(answer))).on(
+      'error',
+      reject,
+    );
+  });
+}
+
+/** Starts a simulator that writes its files into `dir`; gives its address. */
+async function simulating(dir: string) {
+  const program = start(['simulate', '--dir', dir, '--alerts', '1']);
+  await expect.poll(() => program.stdout, { timeout: 20_000 }).toContain('defender-relay run --config');
+  const end = async () => {
+    program.child.kill('SIGTERM');
+    await program.ended;
+  };
+  return { url: /https:\/\/127\.0\.0\.1:\d+/.exec(program.stdout)![0], end };
+}
+
 describe('simulate', () => {
+  it('keeps its CA over restarts, so that a relay that runs goes on trusting', async () => {
+    const dir = folder();
+    const caFile = join(dir, 'ca.pem');
+    const keyFile = join(dir, 'ca-key.pem');
+    const first = await simulating(dir);
+    const ca = readFileSync(caFile, 'utf8');
+    await first.end();
+    chmodSync(keyFile, 0o644);
+    const second = await simulating(dir);
+    expect(await account(second.url, ca)).toContain('raised');
+    expect(readFileSync(caFile, 'utf8')).toBe(ca);
+    for (const name of ['ca-key.pem', 'secret']) expect(statSync(join(dir, name)).mode & 0o777).toBe(0o600);
+    await second.end();
+  });
+
+  it('makes a new CA where the key of the old one is missing or broken', async () => {
+    const dir = folder();
+    const first = await simulating(dir);
+    const ca = readFileSync(join(dir, 'ca.pem'), 'utf8');
+    await first.end();
+    writeFileSync(join(dir, 'ca-key.pem'), 'no key');
+    const second = await simulating(dir);
+    const next = readFileSync(join(dir, 'ca.pem'), 'utf8');
+    expect(next).not.toBe(ca);
+    expect(await account(second.url, next)).toContain('raised');
+    await second.end();
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)('prints where it is, and ends well at %s', async (signal) => {
     const dir = folder();
     const program = start(['simulate', '--dir', join(dir, 'new'), '--alerts', '3', '--quota', 'off']);
@@ -22,13 +71,7 @@ describe('simulate', () => {
     expect(program.stdout).not.toContain('\u001b');
     const ca = readFileSync(/\S+ca\.pem/.exec(program.stdout)![0], 'utf8');
     expect(existsSync(/\S+relay\.yaml/.exec(program.stdout)![0])).toBe(true);
-    const account = await new Promise<string>((resolve, reject) => {
-      get(`${url}/simulator/account`, { ca, agent: false }, (answer) => resolve(text(answer))).on(
-        'error',
-        reject,
-      );
-    });
-    expect(JSON.parse(account)).toHaveProperty('raised');
+    expect(JSON.parse(await account(url, ca))).toHaveProperty('raised');
     program.child.kill(signal);
     expect(await program.ended).toEqual([0, null]);
     expect(program.stderr).toBe('');

@@ -13,7 +13,7 @@ export const golden: Readonly<Record<string, string | readonly string[]>> = {
   empty: ':1:1 nothing is set in this file; config/relay.minimal.yaml is one to begin with',
   everything: [
     ':3:3 state.maxSize: unknown key "maxSize"; there is directory, maxBytes, retention',
-    ':7:12 tenants[0].cloud: expected global, usgov or usgov-dod, found "us-gov"; did you mean "usgov"?',
+    ':7:12 tenants[0].cloud: expected global, usgov, usgov-dod or china, found "us-gov"; did you mean "usgov"?',
     `:11:21 tenants[0].credential.clientSecret: a secret must not stand in the config; write \${env:NAME} or \${file:PATH}, and nothing else`,
     ':15:13 sources[0].tenant: expected the name of a tenant, found "contosso"; did you mean "contoso"?',
     ':16:12 sources[0].every: must be at least 1s, found "500ms"',

@@ -93,7 +93,7 @@ describe('loadConfig() of a good config', () => {
       credential: { clientId: guid },
     });
     // Trailing line breaks of the file are cut.
-    expect(config.tenants[0]?.credential.clientSecret.reveal()).toBe('from-a-file');
+    expect(secretsOf(config.tenants).map((secret) => secret.reveal())).toEqual([canary, 'from-a-file']);
     expect(config.sources[0]?.startFrom).toBe('2026-05-31T08:00:00Z');
     expect(config.sinks[0]).toMatchObject({
       host: 'eu.siem.example.com',
@@ -216,6 +216,31 @@ tenants:
     expect(load(`tenants:\nsources: ~\nstop:\n  grace: null\n${stdout('')}`).config.stop.grace).toBe(10_000);
   });
 
+  describe('the host of a syslog sink', () => {
+    const syslog = (host: string) => `sinks: [{ name: a, type: syslog, port: 514, host: '${host}' }]`;
+
+    it.each(['siem', 'siem.example.com', '192.0.2.1', '::1', '2001:db8::514', 'fe80::1%eth0'])(
+      'is %s',
+      (host) => {
+        expect(load(syslog(host)).config.sinks[0]).toMatchObject({ host });
+      },
+    );
+
+    it.each([
+      ['siem:514', 'expected a name or address alone; the port is a setting of its own, "port"'],
+      ['192.0.2.1:514', 'expected a name or address alone; the port is a setting of its own, "port"'],
+      ['[::1]:514', 'expected a name or address alone; the port is a setting of its own, "port"'],
+      ['siem:', 'expected a name or address alone; the port is a setting of its own, "port"'],
+      ['tcp://siem', 'expected a name or address alone, without "tcp://" or the like'],
+      ['[::1]', 'expected an IPv6 address without brackets'],
+      ['siem/path', 'expected a name or address'],
+      ['two words', 'expected a name or address'],
+      ['', 'expected a name or address'],
+    ])('is not %s', (host, message) => {
+      expect(refused(syslog(host))).toBe(`relay.yaml:1:51 sinks[0].host: ${message}, found "${host}"`);
+    });
+  });
+
   describe('references', () => {
     it('are replaced within a text, and once', () => {
       write('part', 'from a file\n');
@@ -261,22 +286,47 @@ tenants:
     it('are read from a file beside the config', () => {
       write('secret', `${canary}\r\n`);
       const { config, warnings } = loadSecret(`\${file:secret}`);
-      expect(config.tenants[0]?.credential.clientSecret.reveal()).toBe(canary);
+      expect(secretsOf(config.tenants)[0]?.reveal()).toBe(canary);
       expect(warnings).toEqual([]);
     });
 
-    it('that everybody may read are warned of', () => {
-      const file = write('secret', canary, 0o644);
+    it('change with their file, and are kept while there is nothing in it', () => {
+      write('secret', canary);
+      const time = { now: 0 };
+      const { config } = loadConfig(write('relay.yaml', withSecret(`\${file:secret}`)), {
+        needs: ['tenants'],
+        env,
+        reread: { clock: () => time.now },
+      });
+      const [secret] = secretsOf(config);
+      write('secret', 'canary-second\n');
+      expect(secret?.reveal()).toBe(canary);
+      time.now += 30_000;
+      expect(secret?.reveal()).toBe('canary-second');
+      write('secret', '\n');
+      time.now += 30_000;
+      expect(secret?.reveal()).toBe('canary-second');
+      expect(secret?.trouble).toBe(`file ${join(folder, 'secret')} is empty`);
+      expect(secret?.revealAll()).toEqual(['canary-second', canary]);
+    });
+
+    it('that everybody may change are warned of', () => {
+      const file = write('secret', canary, 0o666);
       expect(loadSecret(`\${file:secret}`).warnings).toEqual([
         {
           file: join(folder, 'relay.yaml'),
           line: 5,
           column: 102,
           path: 'tenants[0].credential.clientSecret',
-          message: `every user of this machine can read ${file}`,
-          hint: 'take that away with chmod o-r',
+          message: `every user of this machine can change ${file}`,
+          hint: 'take that away with chmod o-w',
         },
       ]);
+    });
+
+    it.each([0o400, 0o444, 0o644])('as containers get them are not warned of: mode %o', (mode) => {
+      write('secret', canary, mode);
+      expect(loadSecret(`\${file:secret}`).warnings).toEqual([]);
     });
 
     it.each([

@@ -7,7 +7,7 @@ describe('Config', () => {
     expectTypeOf<SinkConfig['type']>().toEqualTypeOf<'syslog' | 'stdout'>();
     const hostOf = (sink: SinkConfig): string | undefined => {
       if (sink.type === 'syslog') {
-        expectTypeOf(sink.port).toEqualTypeOf<number>();
+        expectTypeOf(sink.port).toEqualTypeOf<number | undefined>();
         expectTypeOf(sink.confirm.every).toEqualTypeOf<number>();
         return sink.host;
       }
@@ -27,7 +27,8 @@ describe('Config', () => {
   });
 
   it('has secrets as a type that does not print', () => {
-    expectTypeOf<Config['tenants'][number]['credential']['clientSecret']>().toEqualTypeOf<Secret>();
+    type Credential = Config['tenants'][number]['credential'];
+    expectTypeOf<(Credential & { type: 'client-secret' })['clientSecret']>().toEqualTypeOf<Secret>();
     expectTypeOf<Config['server']['listen']>().toEqualTypeOf<Address | 'off'>();
   });
 });

@@ -21,7 +21,9 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
 
   const page = (records: readonly SourceRecord[], overrides: Partial<Append> = {}): Append => ({
     ...key,
+    reading: 'poll',
     records,
+    dateMs: undefined,
     checkpoint: 'somewhere',
     floor: 0n,
     updates: 'all',
@@ -75,9 +77,10 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
 
     it('append() drops what is known, also after it was opened again', async () => {
       const records = [record('a', 1n), record('b', 2n)];
-      expect(await journal.append(page(records))).toEqual({ new: 2, duplicate: 0, filtered: 0 });
+      const told = [0, 1].map((index) => ({ index, outcome: 'new' }));
+      expect(await journal.append(page(records))).toEqual({ new: 2, duplicate: 0, filtered: 0, told });
       journal = await harness.reopen();
-      expect(await journal.append(page(records))).toEqual({ new: 0, duplicate: 2, filtered: 0 });
+      expect(await journal.append(page(records))).toEqual({ new: 0, duplicate: 2, filtered: 0, told: [] });
     });
 
     it('G21: append() keeps records apart that differ in tenant, source, id or revision only', async () => {
@@ -120,7 +123,7 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
 
     it('append() tells another body under the same revision three times and no more', async () => {
       const bodies = [1, 2, 3, 4, 5, 6].map((fingerprint) => record('a', 1n, { fingerprint }));
-      expect(await journal.append(page(bodies))).toEqual({ new: 4, duplicate: 2, filtered: 0 });
+      expect(await journal.append(page(bodies))).toMatchObject({ new: 4, duplicate: 2, filtered: 0 });
       expect(await told()).toEqual([
         ['a', 'new', 0],
         ['a', 'unrevised', 1],
@@ -133,17 +136,38 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
       const only = { updates: 'none', floor: 100n } as const;
       const old = record('old', 150n, { created: 10n });
       const fresh = [record('a', 150n, { created: 120n }), record('a', 160n, { created: 120n })];
-      expect(await journal.append(page([old, ...fresh], only))).toEqual({
+      expect(await journal.append(page([old, ...fresh], only))).toMatchObject({
         new: 1,
         duplicate: 0,
         filtered: 2,
       });
-      expect(await journal.append(page([old, ...fresh], only))).toEqual({
+      expect(await journal.append(page([old, ...fresh], only))).toMatchObject({
         new: 0,
         duplicate: 3,
         filtered: 0,
       });
       expect(await told()).toEqual([['a', 'new', 0]]);
+    });
+
+    it('R8: append() leaves out what the source’s filter does not want, until its id has been told', async () => {
+      const unwanted = (id: string, revision: bigint) => record(id, revision, { unwanted: true });
+      expect(await journal.append(page([unwanted('a', 1n)]))).toMatchObject({ new: 0, filtered: 1 });
+      await journal.append(page([record('a', 2n)]));
+      expect(await journal.append(page([unwanted('a', 3n)]))).toMatchObject({ new: 1, filtered: 0 });
+      expect(await told()).toEqual([
+        ['a', 'new', 0],
+        ['a', 'update', 0],
+      ]);
+    });
+
+    it('G8: append() keeps what could not be read as dead letters, until it has been read', async () => {
+      const unread = [5n, 6n].map((at) => ({ at, reason: 'unreadable' as const, detail: 'HTTP 500' }));
+      await journal.append(page([], { unread }));
+      const count = async () => (await journal.stats()).deadLetters;
+      expect(await count()).toEqual([{ kind: 'source', name: key.source, count: 2 }]);
+      await journal.append(page([], { tenant: 'fabrikam', readAgain: [5n] }));
+      await journal.append(page([record('a', 5n)], { readAgain: [5n] }));
+      expect(await count()).toEqual([{ kind: 'source', name: key.source, count: 1 }]);
     });
 
     it('register() lets a new sink begin at the end, or at the beginning', async () => {

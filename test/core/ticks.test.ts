@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isoOfTicks, msOfTicks, TICKS_PER_MS, ticksOf, ticksOfMs } from '../../src/core/ticks.ts';
+import {
+  isoOfTicks,
+  isoSecondsOfTicks,
+  msOfTicks,
+  TICKS_PER_MS,
+  ticksOf,
+  ticksOfMs,
+} from '../../src/core/ticks.ts';
 
 const FIRST = '0001-01-01T00:00:00.0000000Z';
 const LAST = '9999-12-31T23:59:59.9999999Z';
@@ -127,5 +134,15 @@ describe('msOfTicks()', () => {
         expect(back <= value && value - back < TICKS_PER_MS).toBe(true);
       }),
     );
+  });
+});
+
+describe('isoSecondsOfTicks()', () => {
+  it.each([
+    ['2025-05-07T08:15:31.9999999Z', '2025-05-07T08:15:31Z'],
+    ['2025-05-07T08:15:31Z', '2025-05-07T08:15:31Z'],
+    ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00Z'],
+  ])('cuts %s to the second', (text, expected) => {
+    expect(isoSecondsOfTicks(ticksOf(text)!)).toBe(expected);
   });
 });

@@ -38,7 +38,9 @@ export function aPage(records: readonly SourceRecord[], overrides: Partial<Appen
   return {
     source: 'alerts',
     tenant: 'contoso',
+    reading: 'poll',
     records,
+    dateMs: undefined,
     checkpoint: '{}',
     floor: 0n,
     updates: 'all',

@@ -63,6 +63,12 @@ describe('runTogether()', () => {
     await expect(running).rejects.toMatchObject({ errors: [new Error('one'), new Error('two')] });
   });
 
+  it('tells one failure once that several have met', async () => {
+    const lost = new Error('the journal is lost');
+    const failing = () => Promise.reject(lost);
+    await expect(runTogether([failing, failing], new AbortController().signal)).rejects.toBe(lost);
+  });
+
   it('takes an AbortError for a failure when nobody asked for the end', async () => {
     // A library's own, say of its time-out: the relay must not end as if all were well.
     const failing = async () => {

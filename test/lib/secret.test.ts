@@ -1,5 +1,6 @@
 import { format, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { Reread } from '../../src/lib/reread.ts';
 import { Secret } from '../../src/lib/secret.ts';
 
 describe('Secret', () => {
@@ -26,5 +27,42 @@ describe('Secret', () => {
     );
     expect(Reflect.ownKeys(secret)).toEqual([]);
     expect(JSON.stringify(structuredClone({ ...secret }))).toBe('{}');
+  });
+
+  it('changes with the file that it follows, and knows what it was', () => {
+    const outside = { text: 'first', now: 0 };
+    const read = () => {
+      if (outside.text === '') throw new Error('file x is empty');
+      return outside.text;
+    };
+    const rotating = new Secret('first');
+    rotating.follow(new Reread('first', read, { clock: () => outside.now }));
+    const before = rotating.revealAll();
+    expect(rotating.reveal()).toBe('first');
+    expect(rotating.revealAll()).toBe(before);
+
+    outside.text = 'second';
+    expect(rotating.reveal()).toBe('first');
+    rotating.look();
+    expect(rotating.reveal()).toBe('second');
+    expect(rotating.revealAll()).toEqual(['second', 'first']);
+
+    outside.text = '';
+    outside.now = 30_000;
+    expect(rotating.reveal()).toBe('second');
+    expect(rotating.trouble).toBe('file x is empty');
+    expect(`${rotating} ${inspect(rotating, { showHidden: true })}`).toBe('*** ***');
+  });
+
+  it('remembers a bounded number of what it was', () => {
+    let text = 'secret-0';
+    const rotating = new Secret(text);
+    rotating.follow(new Reread(text, () => text));
+    for (let n = 1; n < 50; n++) {
+      text = `secret-${n}`;
+      rotating.look();
+    }
+    expect(rotating.revealAll()).toHaveLength(9);
+    expect(rotating.revealAll()[0]).toBe('secret-49');
   });
 });

@@ -32,8 +32,22 @@ describe('stopOnSignals()', () => {
     const { events, forced } = scene();
     events.emit(first);
     expect(forced).toEqual([]);
+    vi.advanceTimersByTime(500);
     events.emit(second);
     expect(forced).toEqual([exitCode]);
+  });
+
+  it('takes what comes right after the first for its echo: a process group is told, and a parent passes it on', () => {
+    const { events, forced, stop } = scene();
+    events.emit('SIGTERM');
+    events.emit('SIGTERM');
+    vi.advanceTimersByTime(499);
+    events.emit('SIGINT');
+    expect(forced).toEqual([]);
+    expect(stop.hard.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    events.emit('SIGINT');
+    expect(forced).toEqual([130]);
   });
 
   it('asks for the grace time when it is needed: the config may have been reloaded', () => {

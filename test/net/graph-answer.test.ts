@@ -1,23 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { claimsOf, refusalOf, rolesOf } from '../../src/net/graph-answer.ts';
+import { claimsOf, refusalOf } from '../../src/net/graph-answer.ts';
 import type { HttpAnswer } from '../../src/net/http.ts';
 import { aToken } from '../support/scripted-graph.ts';
 
 function anAnswer(status: number, body: unknown, headers: Record<string, string> = {}): HttpAnswer {
   return { status, text: JSON.stringify(body), header: (name) => headers[name] };
 }
-
-describe('rolesOf()', () => {
-  it.each([
-    ['roles', aToken(0, ['A', 'B']), ['A', 'B']],
-    ['no role, as before consent', aToken(0, []), []],
-    ['no claim `roles`, as before consent', `x.${Buffer.from('{}').toString('base64url')}.y`, []],
-    ['an opaque token', 'opaque', undefined],
-    ['a broken token', 'a.b.c', undefined],
-  ])('reads %s', (_, token, expected) => {
-    expect(rolesOf(token)).toEqual(expected);
-  });
-});
 
 describe('claimsOf()', () => {
   it('finds none where there are none, or no JSON', () => {
@@ -28,7 +16,13 @@ describe('claimsOf()', () => {
 });
 
 describe('refusalOf()', () => {
-  const refused = { role: 'SecurityAlert.Read.All', token: aToken(0, []), clientId: 'app', nowMs: 0 };
+  const refused = {
+    role: 'SecurityAlert.Read.All',
+    token: aToken(0, []),
+    who: 'app',
+    grant: 'grant it',
+    nowMs: 0,
+  };
   const forbidden = (message: string) => anAnswer(403, { error: { code: 'Forbidden', message } });
 
   it('reads the required roles also where the message is a JSON text', () => {

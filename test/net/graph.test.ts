@@ -1,10 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { UsageError } from '../../src/core/errors.ts';
 import { type GraphOptions, openGraph } from '../../src/net/graph.ts';
 import { TooLargeError } from '../../src/net/http.ts';
 import { collectLog } from '../support/log.ts';
@@ -69,7 +65,7 @@ describe('page()', () => {
     const body = { value: [{ id: 1 }, null], '@odata.nextLink': 'https://x/next' };
     const headers = { date: 'Mon, 19 Aug 2024 12:00:00 GMT' };
     const { page, graphAsked, statuses } = await open(replies({ headers, body }));
-    expect(await page()).toEqual({
+    expect(await page()).toMatchObject({
       rows: [{ id: 1 }, null],
       next: 'https://x/next',
       dateMs: Date.parse('2024-08-19T12:00:00Z'),
@@ -276,6 +272,28 @@ describe('page()', () => {
     expect(error.message).toContain('grant admin consent');
   });
 
+  it('G12: says what is missing also where Graph does not refuse a token without roles', async () => {
+    const roles = [[], [], [ROLE], []];
+    const script: Script = {
+      graph: (_, n) => (n === 2 ? graphError(401, '', '') : { body: { value: [] } }),
+      token: (_, n) => tokenReply(aToken(n, roles[n])),
+    };
+    const { page, log } = await open(script);
+    await page();
+    await page();
+    expect(log.lines).toMatchObject([
+      {
+        level: 'warn',
+        fields: { role: ROLE },
+        message: expect.stringMatching(
+          /^the token of app .* has no role, and SecurityAlert\.Read\.All is needed/,
+        ),
+      },
+    ]);
+    await page();
+    expect(log.lines).toHaveLength(1);
+  });
+
   it('G28: sees a consent that was given later, at once', async () => {
     const withRole = `Bearer ${aToken(1)}`;
     const script: Script = {
@@ -356,16 +374,20 @@ describe('page()', () => {
 });
 
 describe('openGraph()', () => {
-  it('refuses a CA file without a certificate', async () => {
+  it('S12: tells when the credential expires', async () => {
+    const expires = Date.parse('2031-02-03T00:00:00Z');
     const { settings } = await scriptGraph(replies(good));
-    const folder = mkdtempSync(join(tmpdir(), 'defender-relay-test-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const ca = join(folder, 'empty.pem');
-    writeFileSync(ca, 'no certificate\n');
-    const options = { log: collectLog(), observer: { requested: () => {}, throttled: () => {} } };
-    expect(() => openGraph({ ...settings, ca }, options)).toThrow(UsageError);
-    expect(() => openGraph({ ...settings, ca: join(folder, 'absent.pem') }, options)).toThrow(
-      /tenant contoso/,
-    );
+    const told: number[] = [];
+    const observer = {
+      requested: () => {},
+      throttled: () => {},
+      credentialExpires: (atMs: number) => told.push(atMs),
+    };
+    const credential = { ...settings.credential, expires } as typeof settings.credential;
+    const log = collectLog();
+    const graph = openGraph({ ...settings, credential }, { log, observer, now: () => expires - 1 });
+    onTestFinished(() => graph.close());
+    expect(told).toEqual([expires]);
+    expect(log.lines).toMatchObject([{ level: 'error' }]);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Reread } from '../../src/lib/reread.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { type LogLevel, openLogger } from '../../src/observe/logger.ts';
 
@@ -140,5 +141,18 @@ describe('S11: a secret', () => {
     const { log, fields } = scene(['', 'e', 'rro']);
     log.error({}, 'an error');
     expect(fields()[0]).toMatchObject({ level: 'error', msg: 'an error' });
+  });
+
+  it('S11: hides what a secret was, and what it has become while we run', () => {
+    let text = 'canary-first';
+    const secret = new Secret(text);
+    secret.follow(new Reread(text, () => text));
+    const lines: string[] = [];
+    const log = openLogger('info', { write: (line: string) => void lines.push(line) }, [secret]);
+    log.info({}, 'canary-first canary-second');
+    text = 'canary-second';
+    secret.look();
+    log.info({}, 'canary-first canary-second');
+    expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['*** canary-second', '*** ***']);
   });
 });

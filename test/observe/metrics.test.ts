@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import type { JournalStats } from '../../src/core/journal.ts';
+import type { Appended, JournalStats } from '../../src/core/journal.ts';
+import type { Page } from '../../src/core/source.ts';
 import { ticksOf } from '../../src/core/ticks.ts';
 import { openMetrics } from '../../src/observe/metrics.ts';
 import { whyMissing } from '../peers/missing.ts';
+import { aSourceRecord } from '../support/records.ts';
 
 const NOW = Date.UTC(2025, 2, 4, 10);
 
@@ -16,6 +18,22 @@ const stats: JournalStats = {
   sinks: [{ name: 'siem', pending: 3, oldestPendingMs: NOW - 5_000 }],
   deadLetters: [{ kind: 'sink', name: 'siem', count: 2 }],
 };
+
+/** What a sweep found: one new alert of a product that is known, and one of an unknown one, 90 minutes old. */
+const page: Page = {
+  reading: 'sweep',
+  records: ['microsoftSentinel', 'x'.repeat(500)].map((product) =>
+    aSourceRecord({ createdDateTime: '2025-03-04T08:30:00Z' }, { product }),
+  ),
+  dateMs: NOW,
+  checkpoint: '{}',
+  floor: 0n,
+  watermark: ticksOf('2025-03-04T09:00:00.5Z')!,
+};
+const told: Appended['told'] = [
+  { index: 0, outcome: 'new' },
+  { index: 1, outcome: 'new' },
+];
 
 /** Metrics of one source, tenant and sink. */
 function scene(read: () => Promise<JournalStats> = async () => stats) {
@@ -71,9 +89,31 @@ describe('openMetrics()', () => {
       expect(found, name).toHaveProperty([name], 0);
   });
 
+  it('G18: knows before the first reading how far behind a source is', async () => {
+    const { metrics, source, pass } = scene();
+    pass(10_000);
+    source.begins(NOW - 50_000);
+    expect(await series(metrics)).toMatchObject({
+      'source_watermark_seconds{source="alerts",tenant="contoso"}': NOW / 1000 - 50,
+      'source_lag_seconds{source="alerts",tenant="contoso"}': 60,
+    });
+    source.read();
+    expect(await series(metrics)).toHaveProperty(['source_lag_seconds{source="alerts",tenant="contoso"}'], 0);
+  });
+
+  it('counts from the start for a source that begins', async () => {
+    const { metrics, source, pass } = scene();
+    source.begins(undefined);
+    pass(10_000);
+    expect(await series(metrics)).toHaveProperty(
+      ['source_lag_seconds{source="alerts",tenant="contoso"}'],
+      10,
+    );
+  });
+
   it('counts what it is told', async () => {
     const { metrics, source, graph, sink, pass } = scene();
-    source.kept(ticksOf('2025-03-04T09:00:00.5Z')!, { new: 2, duplicate: 3, filtered: 4 });
+    source.kept(page, { new: 2, duplicate: 3, filtered: 4, told });
     source.failed('auth');
     source.read();
     pass(1_500);
@@ -115,12 +155,26 @@ describe('openMetrics()', () => {
     });
   });
 
+  it('G1: shows how late each product becomes visible, and which reading finds it', async () => {
+    const { metrics, source } = scene();
+    source.kept(page, { new: 2, duplicate: 0, filtered: 0, told });
+    source.kept({ ...page, reading: 'backfill' }, { new: 2, duplicate: 0, filtered: 0, told });
+    const labels = (product: string) => `source="alerts",tenant="contoso",product="${product}"`;
+    expect(await series(metrics)).toMatchObject({
+      'source_found_total{source="alerts",tenant="contoso",reading="sweep"}': 2,
+      'source_found_total{source="alerts",tenant="contoso",reading="overlap"}': 0,
+      [`source_lateness_seconds_sum{${labels('microsoftSentinel')}}`]: 5_400,
+      [`source_lateness_seconds_count{${labels('other')}}`]: 1,
+      [`source_last_seen_seconds{${labels('microsoftSentinel')}}`]: NOW / 1000,
+    });
+  });
+
   it('G18: lag grows while a source is not read to its end, also before the first reading', async () => {
     const { metrics, source, pass } = scene();
     const lag = async () => (await series(metrics))['source_lag_seconds{source="alerts",tenant="contoso"}'];
     pass(60_000);
     expect(await lag()).toBe(60);
-    source.kept(1n, { new: 1, duplicate: 0, filtered: 0 });
+    source.kept(page, { new: 1, duplicate: 0, filtered: 0, told: [] });
     expect(await lag()).toBe(60);
     source.read();
     expect(await lag()).toBe(0);
@@ -162,15 +216,25 @@ describe('openMetrics()', () => {
       'reason',
       'kind',
       'name',
+      'reading',
+      'product',
       'version',
       'le',
     ];
     expect([...new Set(labels)].filter((label) => !allowed.includes(label!))).toEqual([]);
   });
 
+  it('S12: tells when a credential expires, once that is known', async () => {
+    const { metrics, graph } = scene();
+    const name = 'credential_expires_seconds{tenant="contoso"}';
+    expect((await series(metrics))[name]).toBeUndefined();
+    graph.credentialExpires(Date.UTC(2027, 2, 1));
+    expect((await series(metrics))[name]).toBe(Date.UTC(2027, 2, 1) / 1000);
+  });
+
   it.skipIf(whyMissing('promtool'))('has no fault that promtool knows', async () => {
     const { metrics, source, graph, sink } = scene();
-    source.kept(ticksOf('2025-03-04T09:00:00Z')!, { new: 1, duplicate: 0, filtered: 0 });
+    source.kept(page, { new: 1, duplicate: 0, filtered: 0, told });
     graph.requested('200');
     sink.sent(1);
     sink.delivered([NOW]);

@@ -1,14 +1,36 @@
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RelayError } from '../../src/core/errors.ts';
+import type { Problem } from '../../src/observe/readiness.ts';
 import { openServer, type Shown } from '../../src/observe/server.ts';
+import type { Status } from '../../src/observe/status.ts';
+
+const hasIPv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((found) => found?.address === '::1');
+
+const aStatus: Status = {
+  version: '1.2.3',
+  directory: '/var/lib/relay',
+  running: true,
+  since: null,
+  ready: true,
+  problems: [],
+  sources: [],
+  journal: null,
+  sinks: [],
+  deadLetters: [],
+};
 
 const shown = (overrides: Partial<Shown> = {}): Shown => ({
   contentType: 'text/plain; version=0.0.4; charset=utf-8',
   metrics: async () => 'up 1\n',
   alive: async () => {},
+  problems: async () => [],
+  status: async () => aStatus,
   ...overrides,
 });
 
@@ -18,9 +40,9 @@ async function open(overrides: Partial<Shown> = {}) {
   return server;
 }
 
-async function ask(port: number, path: string, agent?: Agent) {
+async function ask(port: number, path: string, agent?: Agent, headers = {}) {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    get({ host: '127.0.0.1', port, path, ...(agent && { agent }) }, resolve).on('error', reject);
+    get({ host: '127.0.0.1', port, path, headers, ...(agent && { agent }) }, resolve).on('error', reject);
   });
   return { status: response.statusCode, type: response.headers['content-type'], body: await text(response) };
 }
@@ -68,6 +90,32 @@ describe('openServer()', () => {
     expect(body).toContain('does not answer');
   });
 
+  it('answers /readyz with 200 when there is no problem, and else with 503 and a line for each', async () => {
+    let problems: Problem[] = [];
+    const { port } = await open({ problems: async () => problems });
+    const json = { Accept: 'application/json, */*' };
+    expect(await ask(port, '/readyz')).toMatchObject({ status: 200, body: 'ready\n' });
+    const ready = await ask(port, '/readyz', undefined, json);
+    expect(ready).toMatchObject({ status: 200, body: '{"ready":true,"problems":[]}' });
+    problems = [
+      { part: 'source', name: 'alerts', tenant: 'contoso', message: 'source alerts: silent' },
+      { part: 'sink', name: 'siem', message: 'sink siem: down' },
+    ];
+    const lines = await ask(port, '/readyz');
+    expect(lines).toMatchObject({ status: 503, body: 'source alerts: silent\nsink siem: down\n' });
+    expect(lines.type).toMatch(/^text\/plain/);
+    const told = await ask(port, '/readyz', undefined, json);
+    expect(told.status).toBe(503);
+    expect(JSON.parse(told.body)).toEqual({ ready: false, problems });
+  });
+
+  it('answers /status with all there is to say', async () => {
+    const { port } = await open();
+    const { status, type, body } = await ask(port, '/status');
+    expect([status, type]).toEqual([200, 'application/json']);
+    expect(JSON.parse(body)).toEqual(aStatus);
+  });
+
   it('goes on after metrics that failed, and says nothing of what failed', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => {});
     onTestFinished(() => void vi.restoreAllMocks());
@@ -92,6 +140,18 @@ describe('openServer()', () => {
       expect((await ask(port, path)).status).toBe(404);
     },
   );
+
+  it('says where it is', async () => {
+    const { port, origin } = await open();
+    expect(origin).toBe(`http://127.0.0.1:${port}`);
+  });
+
+  it.skipIf(!hasIPv6)('says where it is under IPv6, too', async () => {
+    const server = await openServer({ host: '::1', port: 0 }, shown());
+    onTestFinished(() => server.close());
+    expect(server.origin).toBe(`http://[::1]:${server.port}`);
+    expect((await fetch(`${server.origin}/healthz`)).status).toBe(200);
+  });
 
   it('says what to do when the port is taken', async () => {
     const { port } = await open();

@@ -1,22 +1,65 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeNamespace } from '../support/namespace.ts';
 
 /** A real component that tests run against, and what it needs on this machine. */
 interface Needs {
   readonly files: readonly string[];
   readonly install: string;
+  /** Throws when it does not work here, though it is installed. */
+  readonly probe?: () => void;
 }
 
+const user = process.getuid?.();
+
+/** Not installed but unpacked: its package and rsyslog's exclude each other. */
+export const SYSLOG_NG = join(tmpdir(), `defender-relay-peers-${user}`, 'syslog-ng/run');
+
+const debian = `${{ x64: 'x86_64', arm64: 'aarch64' }[process.arch as string] ?? process.arch}-linux-gnu`;
+const install = (packages: string) => `apt-get install --no-install-recommends ${packages}`;
+
 const peers = {
-  promtool: { files: ['/usr/bin/promtool'], install: 'apt-get install --no-install-recommends prometheus' },
-  rsyslog: { files: ['/usr/sbin/rsyslogd'], install: 'apt-get install --no-install-recommends rsyslog' },
+  promtool: { files: ['/usr/bin/promtool'], install: install('prometheus') },
+  rsyslog: { files: ['/usr/sbin/rsyslogd'], install: install('rsyslog') },
+  'rsyslog-gnutls': {
+    files: ['/usr/sbin/rsyslogd', `/usr/lib/${debian}/rsyslog/lmnsd_gtls.so`],
+    install: install('rsyslog rsyslog-gnutls'),
+  },
+  lognormalizer: { files: ['/usr/bin/lognormalizer'], install: install('liblognorm-utils') },
+  'syslog-ng': { files: [SYSLOG_NG], install: 'scripts/fetch-syslog-ng.sh' },
+  buildah: { files: ['/usr/bin/buildah'], install: install('buildah'), probe: mustBeRoot },
+  'docker-compose': { files: ['/usr/bin/docker-compose'], install: install('docker-compose') },
+  systemd: { files: ['/usr/bin/systemd-analyze', '/usr/bin/systemd-notify'], install: install('systemd') },
+  'network namespaces': {
+    files: ['/usr/sbin/ip', '/usr/sbin/iptables'],
+    install: install('iproute2 iptables'),
+    probe: () => makeNamespace().close(),
+  },
 } as const satisfies Record<string, Needs>;
 export type PeerName = keyof typeof peers;
 
+function mustBeRoot(): void {
+  if (user !== 0) throw new Error('it is for root only');
+}
+
 /** Why tests with this peer are skipped; `undefined` when it is there. */
 export function whyMissing(peer: PeerName): string | undefined {
-  const { files, install } = peers[peer];
-  const absent = files.filter((file) => !existsSync(file));
-  return absent.length > 0 ? `${peer} is not installed (no ${absent.join(', ')}): ${install}` : undefined;
+  const { files, install, probe }: Needs = peers[peer];
+  const absent = files.filter((file) => !existsSync(file) || !mayRun(file));
+  if (absent.length > 0) return `${peer} is not installed (no ${absent.join(', ')}): ${install}`;
+  try {
+    probe?.();
+    return undefined;
+  } catch (error) {
+    return `${peer} does not work here, are you root? ${error instanceof Error ? error.message.trim() : error}`;
+  }
+}
+
+/** What somebody else has put into a temporary folder is none of our peers. */
+function mayRun(file: string): boolean {
+  const { uid } = statSync(file);
+  return uid === 0 || uid === user;
 }
 
 /** For vitest's `globalSetup`: says at the end of a run which peers were missing, and so which tests were skipped. */

@@ -2,84 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JournalError, UnavailableError } from '../../src/core/errors.ts';
 import type { Format } from '../../src/core/format.ts';
-import type { Rendered, SendResult, Sink } from '../../src/core/sink.ts';
-import { type DeliverOptions, delivery } from '../../src/pipeline/deliver.ts';
+import type { Rendered, SendResult } from '../../src/core/sink.ts';
+import { delivery } from '../../src/pipeline/deliver.ts';
 import { withTimeout } from '../../src/pipeline/policies/timeout.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { aRecord } from '../support/records.ts';
 import { ScriptedSink, type Step } from '../support/scripted-sink.ts';
-
-const format: Format = (record, { sequence }) => [`${record.id}#${sequence}`];
-const records = (count: number) => Array.from({ length: count }, (_, index) => aRecord({ id: `a${index}` }));
-const start = { cursor: { batch: 1, index: -1 }, stream: 7, sequence: 0 };
-
-function options(
-  journal: MemoryJournal,
-  sink: Sink,
-  overrides: Partial<DeliverOptions> = {},
-): DeliverOptions {
-  const nothing = () => {};
-  return {
-    name: 'siem',
-    sink,
-    format,
-    journal,
-    from: start,
-    batchSize: 3,
-    window: { records: 1000, bytes: 1_000_000 },
-    maxInFlight: 1,
-    maxEventBytes: 8000,
-    now: () => 0,
-    observer: {
-      connected: nothing,
-      sent: nothing,
-      delivered: nothing,
-      refused: nothing,
-      unconfirmed: nothing,
-    },
-    ...overrides,
-  };
-}
-
-/** A sink that takes all and answers at once, but for what the test says. */
-function custom(overrides: Partial<Sink>): Sink {
-  return {
-    headerBytes: 0,
-    open: async () => {},
-    send: async () => ({ confirmed: Promise.resolve({ refused: [] }) }),
-    messages: ({ events }) => events,
-    window: () => ({ records: 1000, bytes: 1_000_000 }),
-    confirm: async () => {},
-    close: async () => {},
-    ...overrides,
-  };
-}
-
-/** Runs sessions, as `restarted` would without its waits, until the cursor is at the last record. */
-async function deliverAll(journal: MemoryJournal, opts: DeliverOptions, sessions = 500): Promise<number> {
-  const run = delivery(opts);
-  for (let count = 1; count <= sessions; count++) {
-    const soft = new AbortController();
-    const hard = new AbortController();
-    const last = journal.records.length - 1;
-    const watched = setInterval(() => journal.cursor.index === last && soft.abort(), 1);
-    const checked = setImmediate(() => journal.cursor.index === last && soft.abort());
-    // All is written and nothing asks for a confirmation: a stop does.
-    const idle = setInterval(() => soft.abort(), 20);
-    await run({ soft: soft.signal, hard: hard.signal }, () => {}).catch(() => {});
-    clearInterval(watched);
-    clearInterval(idle);
-    clearImmediate(checked);
-    if (journal.cursor.index === last) return count;
-  }
-  throw new Error(`not done after ${sessions} sessions`);
-}
+import { custom, deliverAll, deliverOptions, format, lastCopies, records } from './delivering.ts';
 
 describe('delivery()', () => {
   it('hands over every record once and in order, and moves the cursor to the end', async () => {
     const journal = new MemoryJournal(records(10));
     const sink = new ScriptedSink();
-    await deliverAll(journal, options(journal, sink));
+    await deliverAll(journal, deliverOptions(journal, sink));
     expect(sink.confirmed.map(({ events }) => events[0])).toEqual(
       records(10).map(({ id }, n) => `${id}#${n + 1}`),
     );
@@ -97,7 +32,10 @@ describe('delivery()', () => {
     const sink = new ScriptedSink({ script: (action) => (action === 'confirm' ? 'hang' : 'ok') });
     const soft = new AbortController();
     const hard = new AbortController();
-    const running = delivery(options(journal, sink))({ soft: soft.signal, hard: hard.signal }, () => {});
+    const running = delivery(deliverOptions(journal, sink))(
+      { soft: soft.signal, hard: hard.signal },
+      () => {},
+    );
     await expect.poll(() => sink.written.length).toBe(4);
     soft.abort();
     await new Promise(setImmediate);
@@ -113,7 +51,7 @@ describe('delivery()', () => {
       room: { records: 2, bytes: 1000 },
       script: (action) => (action === 'confirm' && ++confirms === 2 ? 'fail' : 'ok'),
     });
-    await deliverAll(journal, options(journal, sink));
+    await deliverAll(journal, deliverOptions(journal, sink));
     expect(sink.written.map(({ events }) => events[0])).toEqual([
       'a0#1',
       'a1#2',
@@ -131,19 +69,19 @@ describe('delivery()', () => {
     const sink = new ScriptedSink({ room: { records: 4, bytes: 1000 } });
     let most = 0;
     const observer = {
-      ...options(journal, sink).observer,
+      ...deliverOptions(journal, sink).observer,
       unconfirmed: (count: number) => {
         most = Math.max(most, count);
       },
     };
-    await deliverAll(journal, options(journal, sink, { observer }));
+    await deliverAll(journal, deliverOptions(journal, sink, { observer }));
     expect(most).toBe(4);
   });
 
   it('sends a record that is larger than all room by itself', async () => {
     const journal = new MemoryJournal(records(3));
     const sink = new ScriptedSink({ room: { records: 10, bytes: 2 } });
-    await deliverAll(journal, options(journal, sink));
+    await deliverAll(journal, deliverOptions(journal, sink));
     expect(sink.confirmed).toHaveLength(3);
   });
 
@@ -154,7 +92,7 @@ describe('delivery()', () => {
       if (record.id === 'a1') throw new Error('odd');
       return format(record, stamp);
     };
-    await deliverAll(journal, options(journal, sink, { format: odd }));
+    await deliverAll(journal, deliverOptions(journal, sink, { format: odd }));
     expect(sink.confirmed.map(({ events }) => events[0])).toEqual(['a0#1', 'a2#3', 'a3#4']);
     const refused = journal.advances.flatMap((advance) => advance.refused);
     expect(refused).toMatchObject([{ record: { id: 'a1' }, reason: 'format', detail: 'Error: odd' }]);
@@ -164,7 +102,7 @@ describe('delivery()', () => {
     const journal = new MemoryJournal(records(2));
     const sink = new ScriptedSink();
     const soft = new AbortController();
-    const running = delivery(options(journal, sink))(
+    const running = delivery(deliverOptions(journal, sink))(
       { soft: soft.signal, hard: new AbortController().signal },
       () => {},
     );
@@ -179,7 +117,7 @@ describe('delivery()', () => {
   it('S5: sends batch after batch over one opening', async () => {
     const journal = new MemoryJournal(records(30));
     const sink = new ScriptedSink();
-    await deliverAll(journal, options(journal, sink));
+    await deliverAll(journal, deliverOptions(journal, sink));
     expect(sink.opened).toBe(1);
   });
 
@@ -187,7 +125,7 @@ describe('delivery()', () => {
     const journal = new MemoryJournal(records(1));
     const sink = new ScriptedSink({ script: (action) => (action === 'send' ? 'hang' : 'ok') });
     const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
-    const running = delivery(options(journal, withTimeout(sink, 20)))(stop, () => {});
+    const running = delivery(deliverOptions(journal, withTimeout(sink, 20)))(stop, () => {});
     await expect(running).rejects.toMatchObject({ name: 'UnavailableError', reason: 'timeout' });
     expect(journal.advances).toEqual([]);
   });
@@ -213,13 +151,15 @@ describe('delivery()', () => {
             script: () => script.next().value,
             autoConfirm,
           });
-          const sessions = await deliverAll(journal, options(journal, sink, { batchSize }));
+          const sessions = await deliverAll(journal, deliverOptions(journal, sink, { batchSize }));
           const wanted = records(count).map(({ id }, n) => `${id}#${n + 1}`);
-          // What the far end answered for is everything, once, in order.
-          expect(sink.confirmed.map(({ events }) => events[0])).toEqual(wanted);
-          // First sights are in order too, and a repeat goes back at most one window for each session.
-          expect([...new Set(sink.written.map(({ events }) => events[0]))]).toEqual(wanted);
-          expect(sink.written.length).toBeLessThanOrEqual(count + sessions * Math.max(window, 1));
+          // What the far end answered for is everything, in order; at most one a session was only to prove something.
+          const confirmed = sink.confirmed.map(({ events }) => events[0]);
+          expect(lastCopies(confirmed)).toEqual(wanted);
+          expect(confirmed.length).toBeLessThan(count + sessions);
+          // So is what was written, and a repeat goes back at most one window for each session.
+          expect(lastCopies(sink.written.map(({ events }) => events[0]))).toEqual(wanted);
+          expect(sink.written.length).toBeLessThanOrEqual(count + sessions * (window + 1));
           // The cursor never went back, and never ahead of what was confirmed.
           const cursors = journal.advances.map(({ cursor }) => cursor.index);
           expect(cursors).toEqual(cursors.toSorted((a, b) => a - b));
@@ -239,7 +179,7 @@ describe('delivery()', () => {
       room: { records: 5, bytes: 10_000 },
       script: () => (++steps % 7 === 0 ? 'fail' : 'ok'),
     });
-    await deliverAll(journal, options(journal, sink));
+    await deliverAll(journal, deliverOptions(journal, sink));
     for (const id of ['a0', 'a1', 'a2']) {
       const own = ({ record }: Rendered) => record.id === id;
       const accepted = sink.confirmed.filter(own).map(({ record }) => record.revision);
@@ -263,7 +203,7 @@ describe('delivery()', () => {
         return { confirmed: Promise.resolve({ refused: [] }) };
       },
     });
-    await deliverAll(journal, options(journal, sink));
+    await deliverAll(journal, deliverOptions(journal, sink));
     expect(most).toBe(1);
   });
 
@@ -280,12 +220,12 @@ describe('delivery()', () => {
         }),
       }),
     });
-    const { observer } = options(journal, sink);
+    const { observer } = deliverOptions(journal, sink);
     const told = {
       ...observer,
       delivered: (some: readonly { id: string }[]) => delivered.push(...some.map(({ id }) => id)),
     };
-    await deliverAll(journal, options(journal, sink, { observer: told }));
+    await deliverAll(journal, deliverOptions(journal, sink, { observer: told }));
     expect(delivered).toEqual(['a0', 'a2']);
     expect(journal.advances.flatMap(({ refused }) => refused)).toMatchObject([
       { record: { id: 'a1' }, reason: 'rejected', detail: 'too odd' },
@@ -306,7 +246,9 @@ describe('delivery()', () => {
         },
       });
       const stop = { soft: AbortSignal.timeout(20), hard: new AbortController().signal };
-      await expect(delivery(options(journal, sink))(stop, () => {})).rejects.toThrow(`a bug in ${method}`);
+      await expect(delivery(deliverOptions(journal, sink))(stop, () => {})).rejects.toThrow(
+        `a bug in ${method}`,
+      );
       expect(closed).toBeGreaterThan(0);
     },
   );
@@ -319,7 +261,7 @@ describe('delivery()', () => {
     const journal = new MemoryJournal(records(3));
     const sink = custom({ send: async () => receipt as never });
     const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
-    await expect(delivery(options(journal, sink))(stop, () => {})).rejects.toThrow(TypeError);
+    await expect(delivery(deliverOptions(journal, sink))(stop, () => {})).rejects.toThrow(TypeError);
     expect(journal.advances).toEqual([]);
   });
 
@@ -337,7 +279,7 @@ describe('delivery()', () => {
       },
     });
     const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
-    const running = delivery(options(journal, sink))(stop, () => {});
+    const running = delivery(deliverOptions(journal, sink))(stop, () => {});
     await expect.poll(() => rejects.length).toBe(3);
     for (const reject of rejects) reject(new UnavailableError('reset', { reason: 'network' }));
     await expect(running).rejects.toThrow('reset');
@@ -357,7 +299,7 @@ describe('delivery()', () => {
       },
     });
     const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
-    const running = delivery(options(journal, sink))(stop, () => {});
+    const running = delivery(deliverOptions(journal, sink))(stop, () => {});
     await expect.poll(() => receipts.length).toBe(3);
     receipts[0]!.resolve({ refused: [] });
     receipts[2]!.resolve({ refused: [] });
@@ -383,7 +325,7 @@ describe('delivery()', () => {
       });
       const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
       let ended = false;
-      const running = delivery(options(journal, sink))(stop, () => {}).finally(() => (ended = true));
+      const running = delivery(deliverOptions(journal, sink))(stop, () => {}).finally(() => (ended = true));
       running.catch(() => {});
       await expect.poll(() => sends).toBe(2);
       await new Promise(setImmediate);
@@ -414,7 +356,7 @@ describe('delivery()', () => {
       const soft = new AbortController();
       const hard = new AbortController();
       const stop = { soft: soft.signal, hard: hard.signal };
-      const running = delivery(options(journal, withTimeout(sink, 2 ** 30)))(stop, () => {});
+      const running = delivery(deliverOptions(journal, withTimeout(sink, 2 ** 30)))(stop, () => {});
       if (method === 'confirm') soft.abort();
       await expect.poll(() => entered).toBe(true);
       soft.abort();
@@ -431,7 +373,7 @@ describe('delivery()', () => {
     };
     const sink = new ScriptedSink({ autoConfirm: true });
     const stop = { soft: new AbortController().signal, hard: new AbortController().signal };
-    const running = delivery(options(journal, sink))(stop, () => {});
+    const running = delivery(deliverOptions(journal, sink))(stop, () => {});
     await expect(running).rejects.toThrow(JournalError);
     expect(sink.closed).toBe(1);
   });
@@ -441,7 +383,7 @@ describe('delivery()', () => {
     const sink = new ScriptedSink({ autoConfirm: true });
     const soft = new AbortController();
     const stop = { soft: soft.signal, hard: new AbortController().signal };
-    const running = delivery(options(journal, sink))(stop, () => {});
+    const running = delivery(deliverOptions(journal, sink))(stop, () => {});
     await new Promise(setImmediate);
     journal.append(...records(2));
     await expect.poll(() => journal.cursor.index).toBe(1);
@@ -454,11 +396,11 @@ describe('delivery()', () => {
     const journal = new MemoryJournal(records(3));
     const sink = new ScriptedSink();
     const told: (string | boolean)[] = [];
-    const { observer } = options(journal, sink);
+    const { observer } = deliverOptions(journal, sink);
     const telling = { ...observer, connected: (connected: boolean) => void told.push(connected) };
     const soft = new AbortController();
     const stop = { soft: soft.signal, hard: new AbortController().signal };
-    const run = delivery(options(journal, sink, { observer: telling }));
+    const run = delivery(deliverOptions(journal, sink, { observer: telling }));
     const running = run(stop, () => told.push('healthy'));
     await expect.poll(() => sink.written.length).toBe(3);
     expect(told).toEqual([true]);

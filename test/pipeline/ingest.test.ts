@@ -11,7 +11,8 @@ const page = (checkpoint: string, ...ids: string[]): Page => ({
   records: ids.map((id) => aSourceRecord({ id })),
   floor: 1n,
   watermark: 2n,
-  filtered: 0,
+  reading: 'poll',
+  dateMs: undefined,
 });
 
 /** A journal that keeps what it is given, and a source that reads by script; `stop` ends the ingest. */
@@ -39,7 +40,7 @@ function scene(
       append: async (append) => {
         const appended = await overrides.append?.(append);
         kept.push(append);
-        return appended ?? { new: append.records.length, duplicate: 0, filtered: 0 };
+        return appended ?? { new: append.records.length, duplicate: 0, filtered: 0, told: [] };
       },
     },
     observer: {
@@ -66,7 +67,7 @@ describe('ingest()', () => {
         append: async ({ checkpoint }) => {
           await new Promise(setImmediate);
           order.push(`on disk ${checkpoint}`);
-          return { new: 1, duplicate: 0, filtered: 0 };
+          return { new: 1, duplicate: 0, filtered: 0, told: [] };
         },
       },
     );
@@ -112,7 +113,7 @@ describe('ingest()', () => {
       {
         append: async () => {
           if (++appends === 2) throw new Error('the disk is gone');
-          return { new: 0, duplicate: 0, filtered: 0 };
+          return { new: 0, duplicate: 0, filtered: 0, told: [] };
         },
       },
     );

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Format, Stamp } from '../../src/core/format.ts';
-import type { Loan } from '../../src/core/journal.ts';
-import { render } from '../../src/pipeline/render.ts';
+import type { Loan, Position } from '../../src/core/journal.ts';
+import type { Room } from '../../src/core/sink.ts';
+import { type RenderOptions, render as renderChosen } from '../../src/pipeline/render.ts';
 import { aRecord } from '../support/records.ts';
 
 const from = { cursor: { batch: 1, index: -1 }, stream: 7, sequence: 100 };
@@ -21,6 +22,13 @@ const format: Format = ({ id }) => {
   const [parts = 1, bytes = 1] = id.split('x').map(Number);
   return Array.from({ length: parts }, () => 'é'.repeat(bytes / 2));
 };
+/** What is not wanted has an id that begins with `not`. */
+function render(given: Loan, at: Position, room: Room, using: RenderOptions, force: boolean) {
+  const choices = given.records.map(({ id }) => ({ wanted: !id.startsWith('not') }));
+  const batch = renderChosen(given, choices, at, room, using, force);
+  return batch && { ...batch, refused: batch.steps.flatMap(({ refusal }) => refusal ?? []) };
+}
+
 const options = { format, maxBytes: 900, headerBytes: 0, nowMs: 5 };
 
 describe('render()', () => {
@@ -86,6 +94,52 @@ describe('render()', () => {
     expect(batch?.rendered.map(({ sequence }) => sequence)).toEqual([102]);
   });
 
+  it('R8: passes over what is not wanted: no number, no room, also when there is none', () => {
+    const batch = render(loan('not 1', '1x2', 'not 2', '1x2', 'not 3'), from, wide, options, false);
+    expect(batch?.rendered.map(({ sequence }) => sequence)).toEqual([101, 102]);
+    expect(batch?.steps.map(({ end }) => [end.cursor.index, end.sequence])).toEqual([
+      [0, 100],
+      [1, 101],
+      [2, 101],
+      [3, 102],
+      [4, 102],
+    ]);
+    const full = render(loan('not 1', 'not 2', '1x2'), from, { records: 0, bytes: 0 }, options, false);
+    expect(full).toMatchObject({ rendered: [], end: { cursor: { index: 1 }, sequence: 100 } });
+  });
+
+  it('takes one record whatever its size when it is forced, also behind others that need no room', () => {
+    const batch = render(
+      loan('not 1', 'throws', '1x10', '1x2'),
+      from,
+      { records: 0, bytes: 0 },
+      options,
+      true,
+    );
+    expect(batch).toMatchObject({ rendered: [{ sequence: 102 }], end: { cursor: { index: 2 } } });
+  });
+
+  it('S9: formats what is poison to the sink, for its numbers, and refuses it', () => {
+    const poison = ({ index }: { index: number }) => (index === 1 ? 'it hurts' : undefined);
+    const batch = render(loan('1x2', '3x2', '1x2'), from, wide, { ...options, poison }, false);
+    expect(batch?.rendered.map(({ sequence }) => sequence)).toEqual([101, 105]);
+    expect(batch?.refused).toMatchObject([{ record: { id: '3x2' }, reason: 'poison', detail: 'it hurts' }]);
+  });
+
+  it('S4: does not touch what the relay has died of, and refuses it, wanted or not', () => {
+    const touched: string[] = [];
+    const spy: Format = ({ id }) => [`${touched.push(id)}`];
+    const touch = ({ index }: { index: number }) => index === 0 || index === 3;
+    const given = loan('a', 'b', 'not c', 'd');
+    const batch = render(given, from, wide, { ...options, format: spy, touch }, false);
+    expect(touched).toEqual(['a', 'd']);
+    expect(batch?.refused).toMatchObject([
+      { record: { id: 'b' }, reason: 'crash' },
+      { record: { id: 'not c' }, reason: 'crash' },
+    ]);
+    expect(batch?.rendered.map(({ sequence }) => sequence)).toEqual([101, 104]);
+  });
+
   it('can consist of refusals alone', () => {
     const batch = render(loan('throws 1', 'throws 2'), from, wide, options, false);
     expect(batch).toMatchObject({ rendered: [], bytes: 0, end: { cursor: { index: 1 }, sequence: 102 } });
@@ -93,7 +147,7 @@ describe('render()', () => {
   });
 
   it('accounts for every record up to its end, and numbers without a gap but the refused', () => {
-    const ids = fc.constantFrom('1x2', '2x8', '3x100', 'throws', '0x0');
+    const ids = fc.constantFrom('1x2', '2x8', '3x100', 'throws', '0x0', 'not');
     const room = fc.record({
       records: fc.integer({ min: -1, max: 9 }),
       bytes: fc.integer({ min: -1, max: 300 }),
@@ -107,8 +161,10 @@ describe('render()', () => {
           const batch = render(loan(...names), from, space, options, force);
           if (!batch) return;
           const done = names.slice(0, batch.end.cursor.index + 1);
-          expect(batch.rendered.length + batch.refused.length).toBe(done.length);
-          const numbers = done.map((id) => Math.max(1, Number(id.split('x')[0]) || 0));
+          const wanted = done.filter((id) => id !== 'not');
+          expect(batch.rendered.length + batch.refused.length).toBe(wanted.length);
+          expect(batch.steps).toHaveLength(done.length);
+          const numbers = wanted.map((id) => Math.max(1, Number(id.split('x')[0]) || 0));
           expect(batch.end.sequence).toBe(from.sequence + numbers.reduce((sum, count) => sum + count, 0));
           if (!force) {
             expect(batch.bytes).toBeLessThanOrEqual(Math.max(0, space.bytes));

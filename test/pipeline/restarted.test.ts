@@ -26,7 +26,14 @@ async function run(
       await attempt(healthy);
       throw down();
     },
-    { log, backoff, random: () => 0.5, signal: stop.signal, failed: (reason) => failures.push(reason) },
+    {
+      log,
+      backoff,
+      now: () => 0,
+      random: () => 0.5,
+      signal: stop.signal,
+      failed: (reason) => failures.push(reason),
+    },
   );
   return { runs, failures, lines: log.lines.filter(({ level }) => level !== 'debug'), all: log.lines };
 }
@@ -41,11 +48,11 @@ describe('restarted()', () => {
   it('tells a row of failures once when it starts and once when it is healed', async () => {
     const { lines, all } = await run([() => {}, () => {}, () => {}, (healthy) => healthy()]);
     expect(lines.map(({ level, message }) => `${level}: ${message}`)).toEqual([
-      'warn: the siem is down',
-      'info: working again',
-      'warn: the siem is down',
+      'warn: the siem is down; next try in 1ms',
+      'info: working again, after 0ms and 3 failures',
+      'warn: the siem is down; next try in 1ms',
     ]);
-    expect(lines[1]!.fields).toEqual({ failures: 3 });
+    expect(lines[1]!.fields).toEqual({ failures: 3, failingForMs: 0 });
     expect(all.filter(({ level }) => level === 'debug')).toHaveLength(2);
   });
 
@@ -56,7 +63,13 @@ describe('restarted()', () => {
       healthy();
       healthy();
     };
-    const options = { log, backoff: { initialMs: 1, maxMs: 1 }, random: () => 0, signal: stop.signal };
+    const options = {
+      log,
+      backoff: { initialMs: 1, maxMs: 1 },
+      now: () => 0,
+      random: () => 0,
+      signal: stop.signal,
+    };
     await restarted(task, { ...options, failed: () => expect.fail('it failed') });
     expect(log.lines).toEqual([]);
   });
@@ -81,13 +94,12 @@ describe('restarted()', () => {
     ['nothing', undefined],
     ['null', null],
     ['an AbortError that nobody asked for', abortError(AbortSignal.abort())],
-  ])('takes %s that nobody foresaw for a bug: tells it each time and goes on', async (_, thrown) => {
+  ])('takes %s that nobody foresaw for a bug: tells it and goes on', async (_, thrown) => {
     const { runs, failures, lines } = await run([() => Promise.reject(thrown), () => Promise.reject(thrown)]);
     expect(runs).toBe(3);
     expect(failures).toEqual(['bug', 'bug']);
     expect(lines.map(({ level, message }) => `${level}: ${message}`)).toEqual([
-      'error: failed unexpectedly; starting again',
-      'error: failed unexpectedly; starting again',
+      'error: failed unexpectedly; starting again; next try in 1ms',
     ]);
     expect(Object(lines[0]!.fields).err).toBe(thrown);
   });
@@ -100,7 +112,13 @@ describe('restarted()', () => {
       if (++runs === 3) stop.abort();
       throw down();
     };
-    const options = { log, backoff: { initialMs: 1, maxMs: 1 }, random: () => 0, signal: stop.signal };
+    const options = {
+      log,
+      backoff: { initialMs: 1, maxMs: 1 },
+      now: () => 0,
+      random: () => 0,
+      signal: stop.signal,
+    };
     await restarted(task, { ...options, failed: () => {} });
     expect(runs).toBe(3);
   });
@@ -126,21 +144,38 @@ describe('restarted()', () => {
       stop.abort();
       throw new JournalError('the last commit failed');
     };
-    const options = { log: collectLog(), backoff: { initialMs: 1, maxMs: 1 }, random: () => 0 };
+    const options = { log: collectLog(), backoff: { initialMs: 1, maxMs: 1 }, now: () => 0, random: () => 0 };
     const running = restarted(task, { ...options, signal: stop.signal, failed: () => {} });
     await expect(running).rejects.toThrow('the last commit failed');
   });
 
+  it('does not speak of a next try when it has been asked to end meanwhile', async () => {
+    const stop = new AbortController();
+    const log = collectLog();
+    const task = async () => {
+      stop.abort();
+      throw down();
+    };
+    const options = { log, backoff: { initialMs: 1, maxMs: 1 }, now: () => 0, random: () => 0 };
+    await restarted(task, { ...options, signal: stop.signal, failed: () => {} });
+    expect(log.lines.map(({ message }) => message)).toEqual(['the siem is down']);
+  });
+
   it('ends in the middle of a wait when it is asked to', async () => {
     const stop = new AbortController();
-    const options = { log: collectLog(), backoff: { initialMs: 2 ** 30, maxMs: 2 ** 30 }, random: () => 1 };
+    const options = {
+      log: collectLog(),
+      backoff: { initialMs: 2 ** 30, maxMs: 2 ** 30 },
+      now: () => 0,
+      random: () => 1,
+    };
     const failed = () => void setImmediate(() => stop.abort());
     await restarted(() => Promise.reject(down()), { ...options, signal: stop.signal, failed });
     expect(stop.signal.aborted).toBe(true);
   });
 
   it('does not begin when it has been asked to end', async () => {
-    const options = { log: collectLog(), backoff: { initialMs: 1, maxMs: 1 }, random: () => 0 };
+    const options = { log: collectLog(), backoff: { initialMs: 1, maxMs: 1 }, now: () => 0, random: () => 0 };
     const task = () => expect.fail('it began');
     await restarted(task, { ...options, signal: AbortSignal.abort(), failed: () => {} });
   });

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { start } from '../cli/child.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -24,6 +24,24 @@ function oldNode(): string | undefined {
 const old = oldNode();
 const node = old ?? '';
 const packaged = existsSync(join(root, `node_modules/node-${process.platform}-${process.arch}/bin/node`));
+
+/** A simulator that an old Node has started with another one, and the process id of that. */
+async function simulatorUnder(oldNode: string) {
+  const program = start(['simulate'], { node: oldNode, main });
+  await expect.poll(() => program.stdout, { timeout: 20_000 }).toContain('https://127.0.0.1:');
+  const { pid } = program.child;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  expect(children).toHaveLength(1);
+  const child = children[0]!;
+  onTestFinished(() => {
+    try {
+      process.kill(child, 'SIGKILL');
+    } catch {
+      // It has ended, as it should.
+    }
+  });
+  return { program, child };
+}
 
 beforeAll(() => {
   // Not `npm run build`: the folder is shared, and this only brings it up to date.
@@ -66,6 +84,21 @@ describe.skipIf(old === undefined || !packaged)(
       await expect.poll(() => program.stdout, { timeout: 20_000 }).toContain('https://127.0.0.1:');
       program.child.kill(signal);
       expect(await program.ended).toEqual([0, null]);
+    });
+
+    it('takes a signal that all processes are sent for one wish to end, not for two', async () => {
+      const { program, child } = await simulatorUnder(node);
+      // A service manager tells the program; the process before it passes on what it is told.
+      process.kill(child, 'SIGTERM');
+      program.child.kill('SIGTERM');
+      expect(await program.ended).toEqual([0, null]);
+    });
+
+    it('leaves no program behind when it is killed', async () => {
+      const { program } = await simulatorUnder(node);
+      program.child.kill('SIGKILL');
+      // Their output is one and the same: it has an end when both have ended.
+      expect(await program.ended).toEqual([null, 'SIGKILL']);
     });
 
     it('ends as a shell would say when a signal has ended the program', async () => {

@@ -54,7 +54,10 @@ export class Client {
   }
 
   /** Asks for a token; what is given here takes the place of what is right. */
-  askToken(wrong: { tenant?: string; form?: Readonly<Record<string, string | undefined>> } = {}) {
+  askToken(
+    wrong: { tenant?: string; form?: Readonly<Record<string, string | undefined>> } = {},
+    signal?: AbortSignal,
+  ) {
     const { url, tenantId, clientId, clientSecret } = this.#simulator;
     const right = {
       grant_type: 'client_credentials',
@@ -64,7 +67,11 @@ export class Client {
     };
     const form = Object.entries({ ...right, ...wrong.form }).filter(([, value]) => value !== undefined);
     const path = `/${wrong.tenant ?? tenantId}/oauth2/v2.0/token`;
-    return this.send(path, { method: 'POST' }, String(new URLSearchParams(form as [string, string][])));
+    return this.send(
+      path,
+      { method: 'POST', signal },
+      String(new URLSearchParams(form as [string, string][])),
+    );
   }
 
   /** Takes a token for all that follows, and gives it. */
@@ -74,8 +81,12 @@ export class Client {
     return this.#token;
   }
 
-  get(path: string, headers: Readonly<Record<string, string>> = PREFER): Promise<Received> {
-    return this.send(path, { headers: { Authorization: `Bearer ${this.#token}`, ...headers } });
+  get(
+    path: string,
+    headers: Readonly<Record<string, string>> = PREFER,
+    signal?: AbortSignal,
+  ): Promise<Received> {
+    return this.send(path, { headers: { Authorization: `Bearer ${this.#token}`, ...headers }, signal });
   }
 
   async page(path: string): Promise<Page> {

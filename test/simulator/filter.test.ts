@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GraphError } from '../../src/simulator/answer.ts';
-import { matches, parseFilter, updateRange } from '../../src/simulator/filter.ts';
+import { matches, parseFilter, windowOf } from '../../src/simulator/filter.ts';
 import type { FilterFields } from '../../src/simulator/revision.ts';
 
 const alert: FilterFields = {
@@ -63,7 +63,7 @@ describe('parseFilter() and matches()', () => {
   });
 });
 
-describe('updateRange()', () => {
+describe('windowOf()', () => {
   const time = fc.constantFrom('2025-03-04T10:20:01Z', '2025-03-04T10:20:01.47Z', '2025-03-04T10:20:02Z');
   const comparison = fc.oneof(
     fc
@@ -81,13 +81,14 @@ describe('updateRange()', () => {
     ),
   }));
 
-  it('never leaves out what matches', () => {
+  it('and the rest of the filter leave out nothing that matches, and let nothing else in', () => {
     fc.assert(
       fc.property(filter, (text) => {
         const parsed = parseFilter(text);
-        const { from, to } = updateRange(parsed);
+        const { from, to, rest } = windowOf(parsed);
         const key = alert.lastUpdateDateTime;
-        return !matches(parsed, alert) || (from <= key && key <= to);
+        const inside = from <= key && key < to && (rest === undefined || matches(rest, alert));
+        return inside === matches(parsed, alert);
       }),
     );
   });
@@ -96,9 +97,10 @@ describe('updateRange()', () => {
     const parsed = parseFilter(
       "lastUpdateDateTime ge 2025-03-04T10:00:00Z and severity eq 'high' and lastUpdateDateTime lt 2025-03-04T11:00:00Z",
     );
-    expect(updateRange(parsed)).toEqual({
+    expect(windowOf(parsed)).toEqual({
       from: '2025-03-04T10:00:00.0000000Z',
       to: '2025-03-04T11:00:00.0000000Z',
+      rest: parseFilter("severity eq 'high'"),
     });
   });
 });

@@ -128,7 +128,6 @@ describe('a request to Graph', () => {
     ['$search="x"'],
     ['filter=x'],
     ['$top=0'],
-    ['$top=1001'],
     ['$top=ten'],
     ['$skip=501'],
     ['$skip=-1'],
@@ -175,19 +174,74 @@ describe('a request to Graph', () => {
 });
 
 describe('a reading', () => {
-  it('by next links gives all exactly once, newest first, whatever is raised meanwhile', async () => {
+  const times = (alerts: readonly AlertBody[]) =>
+    alerts.map(({ lastUpdateDateTime }) => Date.parse(lastUpdateDateTime));
+
+  it('by next links gives all exactly once, newest first, while nothing happens', async () => {
     const { simulator, client } = await start({ alerts: 25, rate: 0, historyMs: 60_000 });
-    const expected = simulator.account.newest();
-    const first = await client.page(`${ALERTS}?$top=10&$count=true`);
-    expect(first['@odata.count']).toBe(25);
-    simulator.raise(7);
-    const rest = await client.read(first['@odata.nextLink'] ?? '');
-    const all = [...first.value, ...rest];
+    const all = await client.read(`${ALERTS}?$top=10`);
     expect(all).toHaveLength(25);
-    expect(revisions(all)).toEqual(expected);
-    const times = all.map(({ lastUpdateDateTime }) => Date.parse(lastUpdateDateTime));
-    expect(times).toEqual(times.toSorted((a, b) => b - a));
-    expect(await client.read(`${ALERTS}?$top=1000`)).toHaveLength(32);
+    expect(revisions(all)).toEqual(simulator.account.newest());
+    expect(times(all)).toEqual(times(all).toSorted((a, b) => b - a));
+  });
+
+  it('sees rows again that move down, when others are raised in front of them', async () => {
+    const { simulator, client } = await start({ alerts: 25, rate: 0, historyMs: 60_000 });
+    const first = await client.page(`${ALERTS}?$top=10&$count=true`);
+    simulator.raise(7);
+    const second = await client.page(first['@odata.nextLink'] ?? '');
+    expect([first, second].map((page) => page['@odata.count'])).toEqual([25, 32]);
+    expect(second.value.slice(0, 7)).toEqual(first.value.slice(3));
+  });
+
+  it('G27: of a closed window misses a row when one that it has had leaves', async () => {
+    const { clock, wait } = aClock();
+    const { simulator, client } = await start({ clock, backlog: 25, backlogSpanMs: 60_000 });
+    const filter = `lastUpdateDateTime lt ${new Date(clock()).toISOString()}`;
+    const window = encodeURI(`${ALERTS}?$filter=${filter}&$count=true&$top=10`);
+    const whole = await client.read(window);
+    const first = await client.page(window);
+    wait(1_000);
+    simulator.update(first.value.slice(0, 1).map(({ id }) => id));
+    const rest = await client.read(first['@odata.nextLink'] ?? '');
+    const had = new Set([...first.value, ...rest].map(({ id }) => id));
+    expect(had.size).toBe(24);
+    expect(had).not.toContain(whole[10]?.id);
+  });
+
+  it.each(['oldest', 'random'] as const)('can be asked to be served in another order: %s', async (order) => {
+    const { simulator, client } = await start({ order, backlog: 40 });
+    const all = await client.read(`${ALERTS}?$top=7`);
+    expect(revisions(all)).toEqual(simulator.account.newest());
+    expect(await client.read(`${ALERTS}?$top=9`)).toEqual(all);
+    const sorted = times(all).toSorted((a, b) => a - b);
+    if (order === 'oldest') expect(times(all)).toEqual(sorted);
+    else {
+      expect(times(all)).not.toEqual(sorted);
+      expect(times(all)).not.toEqual(sorted.reverse());
+    }
+  });
+
+  it('G6: has no more rows on a page than Graph gives, whatever is asked for', async () => {
+    const { client } = await start({ backlog: 30, maxTop: 20 });
+    expect((await client.page(`${ALERTS}?$top=5000`)).value).toHaveLength(20);
+    expect(await client.read(`${ALERTS}?$top=5000`)).toHaveLength(30);
+  });
+
+  it('is split by createdDateTime and serviceSource, with the count of all that match', async () => {
+    const { simulator, client } = await start({ backlog: 200, backlogSpanMs: 60_000 });
+    const [first, middle] = [simulator.account.raised[0], simulator.account.raised[100]];
+    const sources = ['microsoftDefenderForEndpoint', 'microsoftSentinel'];
+    const either = `(serviceSource eq '${sources[0]}' or serviceSource eq '${sources[1]}')`;
+    const ask = (filter: string) => client.page(encodeURI(`${ALERTS}?$top=3&$count=true&$filter=${filter}`));
+    const window = `lastUpdateDateTime ge ${first?.revision} and lastUpdateDateTime lt ${middle?.revision}`;
+    const all = await client.read(encodeURI(`${ALERTS}?$filter=${window}`));
+    const chosen = all.filter(({ serviceSource }) => sources.includes(String(serviceSource)));
+    const page = await ask(`${window} and ${either}`);
+    expect(page['@odata.count']).toBe(chosen.length);
+    expect(page.value).toEqual(chosen.slice(0, 3));
+    expect((await ask(`${window} and createdDateTime ge ${middle?.revision}`))['@odata.count']).toBe(0);
+    expect((await ask(`createdDateTime lt ${middle?.revision}`))['@odata.count']).toBe(100);
   });
 
   it('G4: is cut by the seventh digit', async () => {
@@ -316,6 +370,55 @@ describe('alerts', () => {
     expect(simulator.account.newest().size).toBe(3);
   });
 
+  it('of a backlog lie behind the start, some of them with one and the same time', async () => {
+    const { clock } = aClock();
+    const options = { clock, backlog: 100, backlogSpanMs: 3_600_000, backlogTies: 30 };
+    const { simulator } = await start({ ...options, faults: { late: 1, update: 1, future: 1 } });
+    const { raised } = simulator.account;
+    expect(simulator.account.newest().size).toBe(100);
+    expect(raised).toHaveLength(100);
+    const stamps = raised.map(({ revision }) => Date.parse(revision));
+    expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
+    expect(stamps[0]).toBe(clock() - 3_600_001);
+    expect(stamps.at(-1)).toBeLessThan(clock());
+    const sizes = [...Map.groupBy(raised, ({ revision }) => revision).values()].map(({ length }) => length);
+    expect(sizes.toSorted((a, b) => b - a).slice(0, 2)).toEqual([30, 1]);
+  });
+
+  it('of a backlog cannot have more ties than there are', async () => {
+    await expect(startSimulator({ backlog: 2, backlogTies: 3 })).rejects.toThrow('backlogTies (3)');
+  });
+
+  it('that are changed get a later revision each time, in the same millisecond too', async () => {
+    const { clock } = aClock();
+    const { simulator, client } = await start({ clock, backlog: 10 });
+    const [id = ''] = simulator.account.newest().keys();
+    for (let n = 0; n < 5; n++) simulator.update([id]);
+    const own = simulator.account.raised.filter((revision) => revision.id === id);
+    expect(own).toHaveLength(6);
+    expect(new Set(own.map(({ revision }) => revision)).size).toBe(6);
+    expect(JSON.parse((await client.get(`${ALERTS}/${id}`)).body).lastUpdateDateTime).toBe(
+      own.at(-1)?.revision,
+    );
+    simulator.update(4);
+    expect(simulator.account.raised).toHaveLength(10 + 5 + 4);
+    expect(() => simulator.update(['nobody'])).toThrow('no alert "nobody"');
+  });
+
+  it('that are given can be changed too', async () => {
+    const given = {
+      id: 'a',
+      createdDateTime: '2024-02-28T04:45:11Z',
+      lastUpdateDateTime: '2024-02-28T04:45:11Z',
+    };
+    const { simulator, client } = await start({ input: [given] });
+    simulator.update(['a']);
+    const [alert] = await client.read(ALERTS);
+    expect(Date.parse(alert?.lastUpdateDateTime ?? '')).toBeGreaterThan(Date.parse(given.lastUpdateDateTime));
+    expect(alert?.evidence).toHaveLength(1);
+    expect(alert?.createdDateTime).toBe(given.createdDateTime);
+  });
+
   it('cannot be all at the start without an end', async () => {
     await expect(startSimulator({ rate: 0 })).rejects.toThrow('say how many');
   });
@@ -379,7 +482,7 @@ describe('the account', () => {
     expect(account).toMatchObject({
       raised: [{ id: raised?.id, revision: raised?.revision, product: raised?.product }],
       newest: [[raised?.id, raised?.revision]],
-      answers: [{ ordinal: 1, request: ALERTS, alerts: [[raised?.id, raised?.revision]] }],
+      answers: [{ ordinal: 1, request: ALERTS, alerts: [[raised?.id, raised?.revision, 0]] }],
       requests: [{ ordinal: 1, status: 200 }],
       throttled: 0,
       pending: 0,

@@ -1,5 +1,7 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import type { Framing } from '../../src/sinks/syslog/frame.ts';
 
@@ -16,6 +18,8 @@ export interface Peer {
   events(): readonly string[];
   /** Runs `action` once, as soon as `bytes` have been read on it. */
   afterBytes(bytes: number, action: () => void): void;
+  /** RST. */
+  reset(): void;
 }
 
 /** What a receiver does with a connection besides reading it. */
@@ -44,7 +48,7 @@ export const resetAfter =
   (peer) =>
     peer.afterBytes(bytes, () => {
       peer.socket.pause();
-      peer.socket.resetAndDestroy();
+      peer.reset();
     });
 
 /** Reads a little, rests, reads on. */
@@ -76,27 +80,32 @@ export interface Collector {
   close(): Promise<void>;
 }
 
-/** A TCP receiver on loopback that takes events apart and does what its script says. */
+/** A receiver on loopback, TCP or TLS, that takes events apart and does what its script says. */
 export async function startCollector(
   framing: Framing = 'lf',
-  options: { script?: Script; port?: number } = {},
+  options: { script?: Script; port?: number; tls?: SecureContextOptions } = {},
 ): Promise<Collector> {
   let script = options.script ?? readAll;
   const events: string[] = [];
   const torn: string[] = [];
   const sockets = new Set<Socket>();
+  const context = options.tls && createSecureContext(options.tls);
   const waiting = new Set<() => void>();
   let connections = 0;
 
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true }, (wire) => {
+    const socket: Socket = context
+      ? new TLSSocket(wire, { isServer: true, secureContext: context, allowHalfOpen: true } as object)
+      : wire;
     let bytes = 0;
     let rest: Buffer = Buffer.alloc(0);
     const own: string[] = [];
     const triggers: { bytes: number; action: () => void }[] = [];
-    sockets.add(socket);
+    sockets.add(wire);
+    wire.on('error', () => {});
     socket.on('error', () => {});
-    socket.on('close', () => {
-      sockets.delete(socket);
+    wire.on('close', () => {
+      sockets.delete(wire);
       for (const look of [...waiting]) look();
     });
     socket.on('data', (data: Buffer) => {
@@ -118,6 +127,7 @@ export async function startCollector(
       bytes: () => bytes,
       events: () => own,
       afterBytes: (at, action) => void triggers.push({ bytes: at, action }),
+      reset: () => void wire.resetAndDestroy(),
     };
     socket.on('end', () => {
       if (rest.length > 0) torn.push(rest.toString());
@@ -160,6 +170,36 @@ export async function startCollector(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+export interface UdpCollector {
+  readonly port: number;
+  /** Datagrams, in the order in which they came in. */
+  readonly events: readonly string[];
+  /** Nobody listens on its port any more; `start` listens again. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+/** Takes datagrams on loopback. */
+export async function startUdpCollector(address = '127.0.0.1'): Promise<UdpCollector> {
+  const events: string[] = [];
+  let socket: UdpSocket | undefined;
+  let port = 0;
+  const start = async () => {
+    socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    socket.on('message', (data) => void events.push(data.toString('utf8')));
+    socket.bind(port, address);
+    await once(socket, 'listening');
+    port = socket.address().port;
+  };
+  const stop = async () => {
+    const closing = socket;
+    socket = undefined;
+    if (closing) await new Promise<void>((resolve) => void closing.close(resolve));
+  };
+  await start();
+  return { port, events, start, stop };
 }
 
 /** A port of which the queue is full: connecting to it gets no answer at all. */

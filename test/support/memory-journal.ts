@@ -1,12 +1,18 @@
 import { setMaxListeners } from 'node:events';
-import type { Advance, Cursor, Journal, Loan } from '../../src/core/journal.ts';
+import { Follows } from '../../src/core/follows.ts';
+import type { Advance, Cursor, Journal, Loan, RecordId } from '../../src/core/journal.ts';
+import { noMark } from '../../src/core/mark.ts';
 import type { RelayRecord } from '../../src/core/record.ts';
 import { abortError } from '../../src/lib/wait.ts';
 
 /** The delivering half of a journal in memory: one batch, whose indexes are the cursors. */
-export class MemoryJournal implements Pick<Journal, 'take' | 'advance'> {
+export class MemoryJournal implements Pick<Journal, 'take' | 'peek' | 'advance' | 'follows' | 'mark'> {
   readonly records: RelayRecord[];
   readonly advances: Advance[] = [];
+  readonly mark = noMark;
+  /** Called whenever somebody has to wait for further records. */
+  idle: () => void = () => {};
+  readonly #follows = new Follows();
   #wake = Promise.withResolvers<void>();
 
   constructor(records: readonly RelayRecord[]) {
@@ -27,6 +33,7 @@ export class MemoryJournal implements Pick<Journal, 'take' | 'advance'> {
     const from = cursor.index + 1;
     setMaxListeners(0, signal);
     while (from >= this.records.length) {
+      this.idle();
       if (signal.aborted) throw abortError(signal);
       await Promise.race([
         this.#wake.promise,
@@ -34,11 +41,24 @@ export class MemoryJournal implements Pick<Journal, 'take' | 'advance'> {
       ]);
     }
     if (signal.aborted) throw abortError(signal);
+    return this.#lend(from, limit);
+  }
+
+  async peek({ index }: Cursor, limit: number): Promise<Loan | undefined> {
+    return index + 1 < this.records.length ? this.#lend(index + 1, limit) : undefined;
+  }
+
+  #lend(from: number, limit: number): Loan {
     const records = this.records.slice(from, from + limit);
     return { records, ends: records.map((_, index) => ({ batch: 1, index: from + index })) };
   }
 
   advance(step: Advance): void {
     this.advances.push(step);
+    this.#follows.add(step.follow);
+  }
+
+  async follows(_sink: string, ids: readonly RecordId[]): Promise<boolean[]> {
+    return ids.map((id) => this.#follows.get(id) ?? false);
   }
 }

@@ -12,6 +12,8 @@ export interface Received {
   readonly id: string;
   /** Ticks of the revision. */
   readonly revision: bigint;
+  /** 0, or the how many-th other body under this revision. */
+  readonly unrevised: number;
   readonly part: string;
   readonly outcome: string;
 }
@@ -23,10 +25,11 @@ export function receivedOf(line: string): Received {
     throw new Error(`not one CEF event: ${line.slice(0, 300)}`);
   const [, id] =
     / externalId=(\S+)|\|externalId=(\S+)/.exec(line)?.filter((part) => part !== undefined) ?? [];
-  const payload = / devicePayloadId=(\d+)(\S*)/.exec(line);
+  const payload = / devicePayloadId=(\d+)(?:\.(\d+))?(\S*)/.exec(line);
   const outcome = / outcome=(\w+)/.exec(line)?.[1];
   if (!id || !payload || !outcome) throw new Error(`an event without its identity: ${line.slice(0, 300)}`);
-  return { id, revision: BigInt(payload[1]!), part: payload[2]!, outcome };
+  const [, revision = '', unrevised = 0, part = ''] = payload;
+  return { id, revision: BigInt(revision), unrevised: Number(unrevised), part, outcome };
 }
 
 /** Longer ids are shortened to 23 characters, `~` and 16 hex digits of their SHA-256. */
@@ -57,31 +60,57 @@ export interface Verdict {
   readonly unknown: readonly string[];
 }
 
+/** Further bodies of one revision that a relay tells (R1). */
+const MOST_UNREVISED = 3;
+
+/** `id revision`, and `.n` for the n-th further body of it. */
+function keyOf(event: { id: string; revision: bigint; unrevised?: number }): string {
+  const { id, revision, unrevised = 0 } = event;
+  return `${id} ${revision}${unrevised > 0 ? `.${unrevised}` : ''}`;
+}
+
 /**
+ * @param events CEF lines, or what they say
  * @param processEnds when a relay process ended, milliseconds since 1970: an answer counts as committed once the
  *   same process has asked for two things more (R2)
  */
 export function judge(
   account: Account,
-  lines: readonly string[],
+  events: readonly string[] | readonly Received[],
   processEnds: readonly number[] = [],
 ): Verdict {
-  const received = lines.map(receivedOf);
-  const raised = new Map(account.raised.map((each) => [`${cefId(each.id)} ${ticks(each.revision)}`, each]));
+  const received = events.map((event) => (typeof event === 'string' ? receivedOf(event) : event));
+  const raised = new Set(account.raised.map(({ id, revision }) => `${cefId(id)} ${ticks(revision)}`));
   const newest = new Map([...account.newest()].map(([id, revision]) => [cefId(id), ticks(revision)]));
-  const owed = new Set([...newest].map(([id, revision]) => `${id} ${revision}`));
+  const poisoned = account.poisoned === undefined ? undefined : ticks(account.poisoned);
+  const readable = [...newest].filter(([, revision]) => revision !== poisoned);
+  const owed = new Set(readable.map(([id, revision]) => keyOf({ id, revision })));
+  /** The bodies that were given of each revision, in answers that count. */
+  const bodies = new Map<string, Set<number>>();
   for (const { ordinal, request, alerts } of account.answers) {
     // What comes without a filter only asks for the time.
     if (!request.includes('filter') && !request.includes('skiptoken')) continue;
     const { at } = account.requests[ordinal - 1]!;
     const end = processEnds.find((ended) => ended > at) ?? Infinity;
-    const more = account.requests.slice(ordinal).filter((later) => later.at < end);
-    if (more.length < 2) continue;
-    for (const { id, revision } of alerts) owed.add(`${cefId(id)} ${ticks(revision)}`);
+    // Requests come in the order of their time.
+    const second = account.requests[ordinal + 1];
+    if (second === undefined || second.at >= end) continue;
+    for (const { id, revision, unrevised } of alerts) {
+      const key = keyOf({ id: cefId(id), revision: ticks(revision) });
+      owed.add(key);
+      const given = bodies.get(key) ?? new Set();
+      bodies.set(key, given.add(unrevised));
+    }
+  }
+  // Each further body is told, up to three; the relay numbers those that it has seen.
+  for (const [key, { size }] of bodies) {
+    for (let unrevised = 1; unrevised < Math.min(size, 1 + MOST_UNREVISED); unrevised++) {
+      owed.add(`${key}.${unrevised}`);
+    }
   }
 
-  const copies = Map.groupBy(received, ({ id, revision, part }) => `${id} ${revision}${part}`);
-  const records = Map.groupBy(received, ({ id, revision }) => `${id} ${revision}`);
+  const copies = Map.groupBy(received, (event) => keyOf(event) + event.part);
+  const records = Map.groupBy(received, keyOf);
   const complete = (key: string): boolean => {
     const parts = new Set(records.get(key)?.map(({ part }) => part));
     const total = Number(/\/(\d+)$/.exec([...parts][0] ?? '')?.[1] ?? 1);
@@ -94,7 +123,9 @@ export function judge(
     lost: [...owed].filter((key) => !complete(key)),
     duplicated: received.length - copies.size,
     delivered: copies.size,
-    outOfOrder: [...lastCopies].flatMap(([id, revision]) => (newest.get(id) === revision ? [] : [id])),
-    unknown: [...records.keys()].filter((key) => !raised.has(key)),
+    outOfOrder: [...lastCopies].flatMap(([id, revision]) =>
+      [revision, poisoned].includes(newest.get(id)) ? [] : [id],
+    ),
+    unknown: [...records.keys()].filter((key) => !raised.has(key.replace(/\.\d+$/, ''))),
   };
 }

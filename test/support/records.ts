@@ -68,6 +68,7 @@ export function aSourceRecord(
     created: ticksOf(alert.createdDateTime) ?? 0n,
     timeMs: Date.parse(asText(alert.lastUpdateDateTime)),
     severity: asText(alert.severity),
+    product: asText(alert.serviceSource),
     fingerprint: json.length,
     json,
     ...overrides,

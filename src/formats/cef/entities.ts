@@ -131,7 +131,7 @@ function rankOf(
 
 /**
  * Endpoint and Cloud alerts name the address that a device spoke with, without a role. As source it would be
- * taken for the asset. An address of a device in the alert stands on that device's side.
+ * taken for the asset, so it stands on the other side. An address of a device in the alert stands on that device's side.
  */
 function remoteParties(found: readonly Found[], serviceSource: string): Found[] {
   const aboutAssets =
@@ -141,9 +141,12 @@ function remoteParties(found: readonly Found[], serviceSource: string): Found[] 
   for (const { reading, side } of found) {
     for (const address of reading.addresses ?? []) if (!sides.has(address)) sides.set(address, side);
   }
+  const hosts = found.filter(({ reading }) => reading.group === 'host');
+  const attacked = hosts.length > 0 && hosts.every(({ side }) => side === 'destination');
+  const remote = attacked ? 'source' : 'destination';
   return found.map((entity) =>
     entity.sideless && entity.reading.group === 'address'
-      ? { ...entity, side: sides.get(entity.reading.value) ?? 'destination' }
+      ? { ...entity, side: sides.get(entity.reading.value) ?? remote }
       : entity,
   );
 }

@@ -1,24 +1,50 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { JournalStats, Refusal } from '../../core/journal.ts';
+import type { JournalStats, Refusal, SourceKey } from '../../core/journal.ts';
+import type { Unread } from '../../core/source.ts';
 import { encodeRecord, FORMAT, rowHash, storedRecord } from '../batch.ts';
 
-/** What a sink will never be given, with the reason. */
+/** What a sink will never be given, or a source cannot read for now, with the reason. */
 export class DeadLetterTable {
   readonly #insert: StatementSync;
   readonly #counts: StatementSync;
+  readonly #drop: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(`
       INSERT INTO dead_letter (kind, name, reason, detail, at, format, record, hash)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#drop = database.prepare(
+      `DELETE FROM dead_letter WHERE kind = 'source' AND name = ? AND record = ?`,
+    );
     this.#counts = database.prepare(
       'SELECT kind, name, count(*) AS count FROM dead_letter GROUP BY kind, name',
     );
   }
 
-  append(kind: 'sink' | 'source', name: string, refusal: Refusal, at: number): void {
-    const record = encodeRecord(storedRecord(refusal.record));
-    const columns = [kind, name, refusal.reason, refusal.detail.toWellFormed(), at, FORMAT, record] as const;
+  /** What a sink refused. */
+  append(name: string, { record, reason, detail }: Refusal, at: number): void {
+    this.#put('sink', name, reason, detail, at, encodeRecord(storedRecord(record)));
+  }
+
+  /** What a source cannot read: the time of it stands in the place of a record. */
+  appendUnread(key: SourceKey, unread: Unread, at: number): void {
+    this.#put('source', key.source, unread.reason, unread.detail, at, place(key, unread.at));
+  }
+
+  /** What a source can read again. */
+  dropUnread(key: SourceKey, at: bigint): void {
+    this.#drop.run(key.source, place(key, at));
+  }
+
+  #put(
+    kind: 'sink' | 'source',
+    name: string,
+    reason: string,
+    detail: string,
+    at: number,
+    record: string,
+  ): void {
+    const columns = [kind, name, reason, detail.toWellFormed(), at, FORMAT, record] as const;
     this.#insert.run(...columns, rowHash(columns));
   }
 
@@ -26,3 +52,5 @@ export class DeadLetterTable {
     return this.#counts.all() as unknown as JournalStats['deadLetters'];
   }
 }
+
+const place = ({ tenant }: SourceKey, at: bigint): string => JSON.stringify({ tenant, at: String(at) });

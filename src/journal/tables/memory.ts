@@ -2,15 +2,16 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Cursor } from '../../core/journal.ts';
 import type { SourceRecord } from '../../core/record.ts';
 import type { Known } from '../outcome.ts';
-import { one } from './row.ts';
+import { keyText, one } from './row.ts';
 
 /** Ticks that an id is remembered for after its last revision (K7): 90 days. */
-const STATE_KEPT = 90n * 86_400n * 10_000_000n;
+export const STATE_KEPT = 90n * 86_400n * 10_000_000n;
 
 /** What is known of the records that came: tables `seen` (K4) and `alert_state` (K7). */
 export class MemoryTable {
   readonly #seen: StatementSync;
   readonly #newest: StatementSync;
+  readonly #last: StatementSync;
   readonly #putSeen: StatementSync;
   readonly #putNewest: StatementSync;
   readonly #pruneSeen: StatementSync;
@@ -22,6 +23,8 @@ export class MemoryTable {
     );
     this.#newest = database.prepare('SELECT revision FROM alert_state WHERE source = ? AND id = ?');
     this.#newest.setReadBigInts(true);
+    this.#last = database.prepare('SELECT max(revision) AS revision FROM alert_state WHERE source = ?');
+    this.#last.setReadBigInts(true);
     this.#putSeen = database.prepare('INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)');
     this.#putNewest = database.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?, ?)');
     this.#pruneSeen = database.prepare(`
@@ -39,6 +42,11 @@ export class MemoryTable {
     return { fingerprints: seen ? seen.fingerprints.split(' ') : [], newest };
   }
 
+  /** The newest revision that a source ever gave, as far as that is remembered. */
+  last(source: number): bigint | undefined {
+    return one<{ revision: bigint | null }>(this.#last, source)?.revision ?? undefined;
+  }
+
   /** Remembers a record that was not a duplicate, with its place in the journal, if it has one. */
   remember(source: number, record: SourceRecord, known: Known, place: Cursor | undefined): void {
     const { revision, fingerprint } = record;
@@ -53,9 +61,4 @@ export class MemoryTable {
     this.#pruneSeen.run(source, floor, limit);
     this.#pruneNewest.run(source, floor - STATE_KEPT, limit);
   }
-}
-
-/** SQLite stores UTF-8, in which all lone surrogates are one and the same: two ids must not become one (G21). */
-function keyText(id: string): string {
-  return id.isWellFormed() ? id : JSON.stringify(id);
 }

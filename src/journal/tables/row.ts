@@ -7,3 +7,8 @@ export function one<Row>(statement: StatementSync, ...values: SQLInputValue[]): 
 
 /** Says that a row is not what was written, and throws. */
 export type Broken = (what: string) => never;
+
+/** SQLite stores UTF-8, in which all lone surrogates are one and the same: two ids must not become one (G21). */
+export function keyText(id: string): string {
+  return id.isWellFormed() ? id : JSON.stringify(id);
+}

@@ -18,6 +18,8 @@ export class SourceTable {
   readonly #of: StatementSync;
   readonly #next: StatementSync;
   readonly #put: StatementSync;
+  /** Numbers that were asked for; they never change. */
+  readonly #ids = new Map<string, number>();
 
   constructor(database: DatabaseSync, broken: Broken) {
     this.#broken = broken;
@@ -33,6 +35,14 @@ export class SourceTable {
 
   checkpoint(key: SourceKey): string | undefined {
     return this.#get(key)?.checkpoint;
+  }
+
+  /** The number of a source, if it has ever stored a checkpoint. */
+  idOf(key: SourceKey): number | undefined {
+    const name = `${key.source} ${key.tenant}`;
+    const id = this.#ids.get(name) ?? this.#get(key)?.id;
+    if (id !== undefined) this.#ids.set(name, id);
+    return id;
   }
 
   /** Stores the checkpoint; returns the number of the source. */

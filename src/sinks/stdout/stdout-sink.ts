@@ -12,8 +12,14 @@ const ALL_TAKEN: SendResult = { refused: [] };
  */
 export class StdoutSink implements Sink {
   readonly headerBytes = 0;
+  readonly confirms = 'write';
   readonly #stream: Writable;
   #open = false;
+  /**
+   * Records whose lines the stream holds, of sends that did not wait to the end. A stream cannot be asked to give
+   * anything back: sent again, they would come twice, and a reader that has stalled would get a copy at each retry.
+   */
+  readonly #handed = new Set<string>();
 
   constructor(stream: Writable) {
     this.#stream = stream;
@@ -31,12 +37,24 @@ export class StdoutSink implements Sink {
   async send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt> {
     if (signal.aborted) throw abortError(signal);
     if (!this.#open) throw unavailable(new Error('the sink is closed'));
-    const lines = batch.flatMap((rendered) => this.messages(rendered)).map((line) => `${line}\n`);
-    const written = new Promise<void>((resolve, reject) => {
-      this.#stream.write(lines.join(''), (cause) => (cause ? reject(unavailable(cause)) : resolve()));
-    });
-    await orAbort(written, signal);
+    const fresh = batch.filter((rendered) => !this.#handed.has(keyOf(rendered)));
+    for (const rendered of fresh) this.#handed.add(keyOf(rendered));
+    const lines = fresh.flatMap((rendered) => this.messages(rendered)).map((line) => `${line}\n`);
+    // A stream writes in order, also nothing: what it was handed before is written by then.
+    await orAbort(this.#write(lines.join('')), signal);
+    for (const rendered of batch) this.#handed.delete(keyOf(rendered));
     return { confirmed: Promise.resolve(ALL_TAKEN) };
+  }
+
+  #write(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stream.write(text, (cause) => {
+        if (!cause) return resolve();
+        // How much of all this is written nobody knows.
+        this.#handed.clear();
+        reject(unavailable(cause));
+      });
+    });
   }
 
   /** A line break inside an event would make two of it. */
@@ -54,6 +72,9 @@ export class StdoutSink implements Sink {
     this.#open = false;
   }
 }
+
+/** The running number is the record's own, also when it is sent again (S6). */
+const keyOf = ({ stream, sequence, record }: Rendered): string => `${stream} ${sequence} ${record.id}`;
 
 function ignore(): void {}
 

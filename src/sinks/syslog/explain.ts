@@ -18,6 +18,7 @@ const meanings: Readonly<Record<string, readonly [reason: UnavailableReason, mea
   ECONNABORTED: ['network', 'the connection was broken off'],
   EPIPE: ['network', 'the receiver has closed the connection. Its log says why'],
   EACCES: ['other', 'this machine does not let the relay connect there'],
+  EMSGSIZE: ['request', 'the event is larger than the network takes at once. Lower maxEventBytes'],
   EMFILE: ['other', 'the relay has too many files open. Raise its limit of open files'],
 };
 

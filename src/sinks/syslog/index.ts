@@ -1,60 +1,216 @@
+import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import type { Plugin } from '../../core/plugin.ts';
 import type { Sink } from '../../core/sink.ts';
 import { duration, port } from '../../lib/fields.ts';
+import { TlsClient, tlsSchema } from '../../net/tls.ts';
 import type { SinkContext } from '../context.ts';
-import { framings } from './frame.ts';
-import { facilities } from './header.ts';
-import { SyslogSink } from './syslog-sink.ts';
-import { connectTcp } from './transports/tcp.ts';
+import { Acknowledged } from './acknowledged.ts';
+import type { Connect } from './connection.ts';
+import { type Framing, framings } from './frame.ts';
+import type { Header } from './header.ts';
+import { type Host, Hosts, hostOf } from './hosts.ts';
+import { facilities } from './pri.ts';
+import { agentTimes, rfc3164, siemAgent } from './rfc3164.ts';
+import { printable, rfc5424 } from './rfc5424.ts';
+import { confirmations, SyslogSink } from './syslog-sink.ts';
+import { overTcp } from './transports/tcp.ts';
+import { overTls } from './transports/tls.ts';
+import { MAX_DATAGRAM_BYTES, overUdp } from './transports/udp.ts';
 
-const schema = z.strictObject({
-  type: z.literal('syslog'),
-  transport: z.enum(['tcp']).default('tcp').describe('How the bytes travel.'),
-  host: z.string().min(1).describe('Name or address of the receiver.'),
-  port: port().describe('Port of the receiver.'),
-  framing: z
-    .enum(framings)
-    .default('lf')
-    .describe('How the receiver tells events apart (RFC 6587): a line feed, or their length in front.'),
-  header: z.enum(['rfc5424']).default('rfc5424').describe('Form of the syslog header.'),
-  facility: z.enum(facilities).default('local0').describe('Syslog facility.'),
-  hostName: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,255}$/)
-    .optional()
-    .describe('HOSTNAME of the header; default: of this machine.'),
-  appName: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,48}$/)
-    .default('defender-relay')
-    .describe('APP-NAME of the header.'),
-  confirm: z
-    .strictObject({
-      by: z.enum(['close']).default('close').describe('What counts as the receiver having read all.'),
-      every: duration({ min: '100ms', max: '5m' })
-        .prefault('5s')
-        .describe('Longest time that something written waits for its confirmation to be asked for.'),
-    })
-    .prefault({}),
+const transports = ['tcp', 'udp', 'tls'] as const;
+type Transport = (typeof transports)[number];
+
+/** @see RFC 5426 and 5425; there is none for plain TCP, but everybody uses that of UDP */
+const DEFAULT_PORT: Readonly<Record<Transport, number>> = { tcp: 514, udp: 514, tls: 6514 };
+
+/** What is wrong with a host that holds more, or less, than a name or address. */
+function hostProblem(host: string): string | undefined {
+  if (host.includes('://')) return 'expected a name or address alone, without "tcp://" or the like';
+  if (/^\[.*\]$/.test(host)) return 'expected an IPv6 address without brackets';
+  if (/:\d*$/.test(host) && !isIPv6(host))
+    return 'expected a name or address alone; the port is a setting of its own, "port"';
+  return /^[^\s:/[\]]+$/.test(host) || isIPv6(host) ? undefined : 'expected a name or address';
+}
+
+const host = z.string().superRefine((text, context) => {
+  const message = hostProblem(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
+
+/** `siem`, `siem:514`, `192.0.2.1:514`, `2001:db8::1`, `[2001:db8::1]:514`. */
+function parseHost(text: string): { host: string; port?: number } | undefined {
+  const [, bracketed, plain, digits] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const found = bracketed ?? plain;
+  const number = Number(digits);
+  if (found !== undefined && number >= 1 && number <= 65_535 && hostProblem(found) === undefined)
+    return { host: found, port: number };
+  return hostProblem(text) === undefined ? { host: text } : undefined;
+}
+
+const hostAndPort = z.string().transform((text, context) => {
+  const parsed = parseHost(text);
+  if (parsed) return parsed;
+  const message =
+    'expected a name or address, with or without a port, such as "siem:514" or "[2001:db8::1]:514"';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+const timezone = z.string().refine(isTimezone, 'expected a time zone such as "UTC" or "Europe/Berlin"');
+
+function isTimezone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+const schema = z
+  .strictObject({
+    type: z.literal('syslog'),
+    transport: z
+      .enum(transports)
+      .default('tcp')
+      .describe('How the bytes travel. What goes over `udp` may get lost, and nobody hears of it.'),
+    host: host.optional().describe('Name or address of the receiver.'),
+    hosts: z
+      .array(hostAndPort)
+      .min(1)
+      .optional()
+      .describe(
+        'In place of `host`: several receivers, with or without a port each. The first that works is used.',
+      ),
+    port: port().optional().describe('Port of the receiver; default: 514, with `tls` 6514.'),
+    framing: z
+      .enum(framings)
+      .optional()
+      .describe(
+        'How the receiver tells events apart on a stream (RFC 6587): a line feed, or their length in front. Default: `lf`, with `tls` `octet-counting`.',
+      ),
+    header: z
+      .enum(['rfc5424', 'rfc3164', 'siem-agent'])
+      .default('rfc5424')
+      .describe('Form of the syslog header.'),
+    timezone: timezone
+      .default('UTC')
+      .describe('Zone of the time in headers that do not say theirs (`rfc3164`, `siem-agent`).'),
+    tag: z
+      .string()
+      .regex(/^[A-Za-z0-9_./-]{1,32}$/, 'expected letters, digits, "_", ".", "/" and "-", 32 at most')
+      .optional()
+      .describe('TAG of `rfc3164`; default: none, as usual with CEF.'),
+    siemAgent: z
+      .strictObject({
+        time: z.enum(agentTimes).default('rfc5424').describe('Form of the time.'),
+        pri: z.boolean().default(false).describe('Begin with `<PRI>`.'),
+        host: z.boolean().default(false).describe('Say the host after the time.'),
+      })
+      .prefault({})
+      .describe('What the retired agent let one choose; for `header: siem-agent`.'),
+    facility: z.enum(facilities).default('local0').describe('Syslog facility.'),
+    hostName: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,255}$/)
+      .optional()
+      .describe('HOSTNAME of the header; default: of this machine.'),
+    appName: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,48}$/)
+      .default('defender-relay')
+      .describe('APP-NAME of the header.'),
+    tls: tlsSchema.optional().describe('For `transport: tls`.'),
+    confirm: z
+      .strictObject({
+        by: z
+          .enum(confirmations)
+          .optional()
+          .describe(
+            'What counts as the receiver having read all: it answers our `close`; the connection has been well for a while (`delay`); or nothing (`none`). Default: `close`, with `udp` `none`.',
+          ),
+        every: duration({ min: '100ms', max: '5m' })
+          .prefault('5s')
+          .describe(
+            'With `close`: longest time that something written waits for its confirmation to be asked for.',
+          ),
+        after: duration({ min: '1s', max: '1h' })
+          .prefault('30s')
+          .describe('With `delay`: how long the connection must have been well.'),
+      })
+      .prefault({})
+      .describe('How the relay makes sure that the receiver has read what it was sent.'),
+  })
+  .superRefine((settings, context) => {
+    const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    const { transport, host, hosts, port, framing, header, tls, tag, confirm } = settings;
+    if (host === undefined && hosts === undefined)
+      refuse(['host'], 'missing; name or address of the receiver');
+    if (host !== undefined && hosts !== undefined) refuse(['hosts'], 'give "host" or "hosts", not both');
+    if (port !== undefined && hosts?.every((one) => one.port !== undefined))
+      refuse(['port'], 'every one of "hosts" has a port of its own; take this out');
+    if (tls !== undefined && transport !== 'tls') refuse(['tls'], 'needs "transport: tls"');
+    if (transport === 'udp' && framing !== undefined)
+      refuse(['framing'], 'has no meaning with "transport: udp": each event is a datagram');
+    if (transport === 'udp' && confirm.by !== undefined && confirm.by !== 'none')
+      refuse(['confirm', 'by'], 'must be none with "transport: udp": nothing can be confirmed there');
+    if (tag !== undefined && header !== 'rfc3164') refuse(['tag'], 'needs "header: rfc3164"');
+  });
 
 export type SyslogSettings = z.output<typeof schema>;
 
 export const syslog: Plugin<typeof schema, Sink, SinkContext> = {
   schema,
-  summary: 'Syslog over TCP, confirmed by half-closing the connection.',
-  create: (settings, { timeoutMs }) => {
-    const { host, port, facility, appName, framing, confirm } = settings;
-    const peer = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  summary: 'Syslog over UDP, TCP or TLS; over TCP and TLS confirmed by half-closing the connection.',
+  create(settings, { log, timeoutMs }) {
+    const { transport, confirm } = settings;
+    const clock = () => performance.now();
+    const tls = new TlsClient(settings.tls ?? tlsSchema.parse({}), log, clock);
+    const hosts = hostsOf(settings);
+    // Together they must come to an end within the time for one opening.
+    const connectMs = hosts.length === 1 ? timeoutMs : Math.ceil(timeoutMs / (hosts.length + 1));
+    const framing = settings.framing ?? (transport === 'tls' ? 'octet-counting' : 'lf');
+    const connect = connectBy(transport, tls, framing, connectMs);
     return new SyslogSink({
-      peer,
-      connect: (signal) => connectTcp({ host, port, peer, timeoutMs }, signal),
-      header: { facility, appName, hostName: settings.hostName ?? hostname() },
-      framing,
-      confirmEveryMs: confirm.every,
+      hosts: new Hosts(hosts, connect, log, clock),
+      header: headerOf(settings),
+      confirm: {
+        by: confirm.by ?? (transport === 'udp' ? 'none' : 'close'),
+        everyMs: confirm.every,
+        afterMs: confirm.after,
+      },
+      maxMessageBytes: transport === 'udp' ? MAX_DATAGRAM_BYTES : Number.MAX_SAFE_INTEGER,
       timeoutMs,
+      acknowledged: new Acknowledged((why) => log.warn({}, `${NOT_ASKED}: ${why}`)),
+      clock,
+      log,
+      notes: () => (transport === 'tls' ? tls.notes() : []),
     });
   },
 };
+
+const NOT_ASKED =
+  'the kernel cannot be asked what a receiver has acknowledged, so that one that closes by itself just while the last bytes are on their way is taken to have read them';
+
+function hostsOf({ transport, host, hosts, port }: SyslogSettings): Host[] {
+  const common = port ?? DEFAULT_PORT[transport];
+  const given = hosts ?? (host === undefined ? [] : [{ host }]);
+  return given.map((one: { host: string; port?: number }) => hostOf(one.host, one.port ?? common));
+}
+
+function connectBy(transport: Transport, tls: TlsClient, framing: Framing, timeoutMs: number): Connect {
+  if (transport === 'udp') return overUdp(timeoutMs);
+  return transport === 'tls' ? overTls(tls, framing, timeoutMs) : overTcp(framing, timeoutMs);
+}
+
+function headerOf(settings: SyslogSettings): Header {
+  const { header, facility, appName, timezone, tag } = settings;
+  // What the machine calls itself need not be fit for a header.
+  const hostName = printable(settings.hostName ?? hostname(), 255);
+  const names = { facility, appName, hostName };
+  if (header === 'rfc3164') return (fields) => rfc3164({ ...names, timezone, tag }, fields);
+  if (header === 'siem-agent')
+    return (fields) => siemAgent({ ...names, timezone, ...settings.siemAgent }, fields);
+  return (fields) => rfc5424(names, fields);
+}

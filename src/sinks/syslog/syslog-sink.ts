@@ -1,48 +1,79 @@
 import { UnavailableError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
 import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
 import { abortError, orAbort } from '../../lib/wait.ts';
+import type { Acknowledged } from './acknowledged.ts';
 import { confirmByClose, quietMs } from './confirm.ts';
-import { type Connect, type Connection, isAlive } from './connection.ts';
-import { explain } from './explain.ts';
-import { type Framing, frame, oneLine } from './frame.ts';
-import { type HeaderOptions, maxRfc5424Bytes, rfc5424 } from './header.ts';
+import type { Connection, Happening } from './connection.ts';
+import { oneLine } from './frame.ts';
+import { type Header, maxHeaderBytes } from './header.ts';
+import type { Hosts } from './hosts.ts';
+import { asksByClose, confirmed, type Pace, roomOf, START, timedOut } from './pace.ts';
+
+/** What counts as the receiver having read all; see {@link SyslogSink}. */
+export const confirmations = ['close', 'delay', 'none'] as const;
+export type Confirmation = (typeof confirmations)[number];
 
 export interface SyslogSinkOptions {
-  /** Where it goes, for messages: `siem.contoso.local:514`. */
-  readonly peer: string;
-  readonly connect: Connect;
-  readonly header: HeaderOptions;
-  readonly framing: Framing;
-  /** Longest time from the first unconfirmed byte until its confirmation is asked for, milliseconds. */
-  readonly confirmEveryMs: number;
-  /** Longest wait for a confirmation, milliseconds. */
+  readonly hosts: Hosts;
+  readonly header: Header;
+  readonly confirm: {
+    readonly by: Confirmation;
+    /** `close`: longest time from the first unconfirmed byte until its confirmation is asked for, milliseconds. */
+    readonly everyMs: number;
+    /** `delay`: how long a connection must have been well, milliseconds. */
+    readonly afterMs: number;
+  };
+  /** Most bytes of an event that the transport can carry. */
+  readonly maxMessageBytes: number;
+  /** Longest time for a confirmation by `close`, milliseconds. */
   readonly timeoutMs: number;
+  readonly acknowledged: Acknowledged;
+  /** Milliseconds, only ever going forward. */
+  readonly clock: () => number;
+  readonly log: Log;
+  /** What else an operator has to know as long as it is so. */
+  readonly notes?: () => readonly string[];
 }
 
-/** What one connection carries before it has to be confirmed. */
-export const WINDOW: Room = { records: 10_000, bytes: 256 * 1024 };
 const NO_ROOM: Room = { records: 0, bytes: 0 };
+/** Without confirmations by close nothing but the pipeline's own window bounds what is written. */
+const ANY_ROOM: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
+/** A write that the kernel takes no sooner had to wait for the receiver. */
+const PRESSURE_MS = 100;
 
 /** A batch that is written and not confirmed. */
 interface Written {
+  readonly atMs: number;
+  /** Bytes sent on the connection when it was. */
+  readonly atByte: number;
+  readonly confirmed: Promise<SendResult>;
+  readonly result: SendResult;
   resolve(result: SendResult): void;
   reject(why: UnavailableError): void;
 }
 
 /**
- * Syslog over a connection that has no acknowledgement of its own: it is half-closed now and then, and what the
- * receiver then answers confirms all that was written to it (see {@link confirmByClose}).
+ * Syslog over a connection that has no acknowledgement of its own. What counts as one:
+ *
+ * - `close`: the connection is half-closed now and then, and what the receiver then answers confirms all that was
+ *   written to it (see {@link confirmByClose}). How much is written in between follows what the receiver has shown
+ *   that it can read in time (see `pace.ts`). One that never answers is *unconfirmable*: it is told, and confirmed
+ *   by `delay`, until one record an hour shows that it answers after all.
+ * - `delay`: the connection has stayed well, without back-pressure, for some time. That is an inference.
+ * - `none`: the kernel has taken it. That is no confirmation; UDP has no better one.
  *
  * Writing and confirming take turns, in the order in which they were asked for. So nothing is written while a
- * confirmation is under way; the next connection is opened meanwhile, and carries nothing before the old one is
- * confirmed. All that is unconfirmed is always on one connection. When that fails, all of it rejects, and nothing
- * more is sent before the sink has been opened again: the pipeline goes on from the first unconfirmed record,
- * and what comes later must not overtake it. A connection that ends with nothing unconfirmed on it is replaced
- * without a word.
+ * confirmation by `close` is under way; the next connection is opened meanwhile, and carries nothing before the
+ * old one is confirmed. All that is unconfirmed is always on one connection. When that fails, all of it rejects,
+ * and nothing more is sent before the sink has been opened again: the pipeline goes on from the first unconfirmed
+ * record, and what comes later must not overtake it. A connection that ends with nothing unconfirmed on it is
+ * replaced without a word.
  */
 export class SyslogSink implements Sink {
   readonly headerBytes: number;
   readonly #options: SyslogSinkOptions;
+  #pace: Pace = START;
   /** Why nothing can be sent; nothing between `open` and a failure or `close`. */
   #down: UnavailableError | undefined;
   /** Ended by a failure and by `close`: a connect that is under way must not outlive them. */
@@ -54,32 +85,45 @@ export class SyslogSink implements Sink {
   /** Opened in advance. */
   #next: Promise<Connection> | undefined;
   #writing = false;
+  /** How what is unconfirmed is to be confirmed, and what is written next. */
+  #method: Confirmation;
   #unconfirmed: Written[] = [];
   #records = 0;
   #bytes = 0;
   #confirming: Promise<void> | undefined;
-  #confirmTimer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** When a write last had to wait. */
+  #pressedMs = Number.NEGATIVE_INFINITY;
   #lastTurn: Promise<unknown> = Promise.resolve();
 
   constructor(options: SyslogSinkOptions) {
     this.#options = options;
+    this.#method = options.confirm.by;
     this.#down = this.#closed();
-    this.headerBytes = maxRfc5424Bytes(options.header);
+    this.headerBytes = maxHeaderBytes(options.header);
   }
 
   messages({ record, stream, sequence, events }: Rendered): readonly string[] {
-    return events.map(
-      (text, part) =>
-        rfc5424(this.#options.header, { record, stream, sequence: sequence + part }) + oneLine(text),
-    );
+    const { header } = this.#options;
+    return events.map((text, part) => header({ record, stream, sequence: sequence + part }) + oneLine(text));
+  }
+
+  get confirms(): Confirmation {
+    return this.#wanted();
+  }
+
+  notes(): readonly string[] {
+    return [...(this.#pace.unconfirmable ? [UNCONFIRMABLE] : []), ...(this.#options.notes?.() ?? [])];
   }
 
   window(): Room {
     if (this.#confirming) return NO_ROOM;
-    return {
-      records: Math.max(0, WINDOW.records - this.#records),
-      bytes: Math.max(0, WINDOW.bytes - this.#bytes),
-    };
+    const method = this.#wanted();
+    // What is unconfirmed waits for another kind of confirmation.
+    if (method !== this.#method && this.#unconfirmed.length > 0) return NO_ROOM;
+    if (method !== 'close') return ANY_ROOM;
+    const { records, bytes } = roomOf(this.#pace);
+    return { records: Math.max(0, records - this.#records), bytes: Math.max(0, bytes - this.#bytes) };
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -93,19 +137,26 @@ export class SyslogSink implements Sink {
   send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt> {
     return this.#inTurn(async () => {
       if (this.#down) throw this.#down;
-      const messages = batch.flatMap((rendered) => this.messages(rendered));
-      const bytes = frame(messages, this.#options.framing);
+      const { messages, refused } = this.#measure(batch);
+      const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(message) + 1, 0);
+      const used = { records: batch.length, bytes };
       // What is larger than the window goes alone.
-      if (this.#bytes >= WINDOW.bytes || bytes.length > WINDOW.bytes) await this.#halfClose();
-      await this.#write(bytes, signal);
-      return this.#written(batch.length, bytes.length);
+      const room = this.#method === 'close' ? roomOf(this.#pace).bytes : ANY_ROOM.bytes;
+      if (this.#bytes >= room || bytes > room) await this.#halfClose();
+      if (this.#unconfirmed.length === 0) this.#method = this.#wanted();
+      await this.#write(messages, used, signal);
+      return this.#written(used, { refused });
     }, signal);
   }
 
   async confirm(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw abortError(signal);
     if (this.#down) return;
-    await orAbort(this.#startConfirm(), signal);
+    const settled = async () => {
+      await this.#lastTurn;
+      await Promise.all(this.#unconfirmed.map(({ confirmed }) => confirmed));
+    };
+    await orAbort(this.#method === 'close' ? this.#startConfirm() : settled(), signal);
   }
 
   async close(): Promise<void> {
@@ -114,39 +165,104 @@ export class SyslogSink implements Sink {
     await this.#lastTurn;
   }
 
+  /** The way to confirm what is written next. */
+  #wanted(): Confirmation {
+    const { by } = this.#options.confirm;
+    if (by !== 'close') return by;
+    return asksByClose(this.#pace, this.#options.clock()) ? 'close' : 'delay';
+  }
+
+  /** The messages of a batch, without those of records that the transport cannot carry whole. */
+  #measure(batch: readonly Rendered[]) {
+    const { maxMessageBytes } = this.#options;
+    const messages: string[] = [];
+    const refused: SendResult['refused'][number][] = [];
+    for (const [index, rendered] of batch.entries()) {
+      const own = this.messages(rendered);
+      const largest = Math.max(...own.map((message) => Buffer.byteLength(message)));
+      if (largest <= maxMessageBytes) {
+        messages.push(...own);
+        continue;
+      }
+      const detail = `an event of it has ${largest} bytes, and ${maxMessageBytes} is the most that can be sent; lower maxEventBytes`;
+      refused.push({ index, reason: 'too-large', detail });
+    }
+    return { messages, refused };
+  }
+
   /** Writes all of it, or fails. */
-  async #write(bytes: Buffer, signal: AbortSignal): Promise<void> {
-    const { peer } = this.#options;
-    const { socket } = await this.#connection(signal);
+  async #write(messages: readonly string[], used: Room, signal: AbortSignal): Promise<void> {
+    const connection = await this.#connection(signal);
     if (signal.aborted) throw abortError(signal);
-    const onAbort = () =>
-      this.#fail(new UnavailableError(`sending to ${peer} was abandoned`, { reason: 'other' }));
+    const { clock } = this.#options;
+    const onAbort = () => {
+      // A receiver that takes no more within the time for a send is too slow for so much.
+      if ((signal.reason as Error | undefined)?.name === 'TimeoutError') this.#slowDown(used);
+      const message = `sending to ${connection.host.name} was abandoned`;
+      this.#failOn(connection, new UnavailableError(message, { reason: 'other' }));
+    };
     signal.addEventListener('abort', onAbort, { once: true });
     this.#writing = true;
+    const startedMs = clock();
     try {
-      await new Promise<void>((resolve, reject) => {
-        socket.write(bytes, (error) => (error ? reject(error) : resolve()));
-      });
+      await connection.write(messages);
     } catch (cause) {
-      this.#fail(explain(peer, 'sending', cause));
+      this.#failOn(connection, connection.explain('sending', cause));
     } finally {
       this.#writing = false;
       signal.removeEventListener('abort', onAbort);
+      if (clock() - startedMs > PRESSURE_MS) this.#pressedMs = clock();
     }
     if (this.#down) throw this.#down;
   }
 
   /** Notes a batch as written and arranges for its confirmation. */
-  #written(records: number, bytes: number): Receipt {
+  #written({ records, bytes }: Room, result: SendResult): Receipt {
+    if (this.#method === 'none') return { confirmed: Promise.resolve(result) };
     const { promise: confirmed, resolve, reject } = Promise.withResolvers<SendResult>();
     // It may reject before anybody has looked at it.
     confirmed.catch(() => {});
-    this.#unconfirmed.push({ resolve, reject });
+    const atByte = this.#current?.sentBytes ?? 0;
+    this.#unconfirmed.push({ atMs: this.#options.clock(), atByte, confirmed, result, resolve, reject });
     this.#records += records;
     this.#bytes += bytes;
-    this.#confirmTimer ??= setTimeout(() => this.#startConfirm(), this.#options.confirmEveryMs);
-    if (this.#bytes >= WINDOW.bytes || this.#records >= WINDOW.records) this.#startConfirm();
+    const { everyMs, afterMs } = this.#options.confirm;
+    if (this.#method === 'delay') {
+      this.#timer ??= setTimeout(() => this.#settleDelayed(), afterMs);
+    } else {
+      this.#timer ??= setTimeout(() => this.#startConfirm(), everyMs);
+      const room = roomOf(this.#pace);
+      if (this.#bytes >= room.bytes || this.#records >= room.records) this.#startConfirm();
+    }
     return { confirmed };
+  }
+
+  /**
+   * Takes for confirmed what was written long enough ago, on a connection that has been well ever since, and what the
+   * receiver's kernel has acknowledged, where that is known: a receiver may vanish without a word.
+   */
+  async #settleDelayed(): Promise<void> {
+    const { clock, confirm, acknowledged } = this.#options;
+    const connection = this.#current;
+    if (!connection) return;
+    const { sentBytes, tuple } = connection;
+    const wasWriting = this.#writing;
+    const acknowledgedBytes = sentBytes - (tuple ? await acknowledged.outstanding(tuple) : 0);
+    // It may have failed meanwhile.
+    if (connection !== this.#current) return;
+    const waitMs = (written: Written) => {
+      const restMs = Math.max(written.atMs, this.#pressedMs) + confirm.afterMs - clock();
+      const isHeld = wasWriting || written.atByte > acknowledgedBytes;
+      return isHeld ? Math.max(restMs, PRESSURE_MS) : restMs;
+    };
+    let written = this.#unconfirmed[0];
+    while (written && waitMs(written) <= 0) {
+      this.#unconfirmed.shift();
+      written.resolve(written.result);
+      written = this.#unconfirmed[0];
+    }
+    if (written) this.#timer = setTimeout(() => this.#settleDelayed(), Math.ceil(waitMs(written)));
+    else this.#forget();
   }
 
   /** Asks for a confirmation once it is its turn; one that has been asked for already serves everybody. */
@@ -163,64 +279,103 @@ export class SyslogSink implements Sink {
     if (this.#down) throw this.#down;
     const connection = this.#current;
     if (!connection || this.#unconfirmed.length === 0) return;
-    const { peer, timeoutMs } = this.#options;
+    const { hosts, timeoutMs, acknowledged, clock } = this.#options;
+    const used = { records: this.#records, bytes: this.#bytes };
     this.#current = undefined;
+    // In passing: is one back that is wanted more?
+    hosts.isBest(connection.host, this.#life.signal);
     this.#next = this.#dial(this.#life.signal);
     // Who needs it will try again, and hear of it.
     this.#next.catch(() => {});
+    const startedMs = clock();
     try {
-      await confirmByClose(connection.socket, { peer, timeoutMs, quietMs: quietMs(connection.connectMs) });
+      await confirmByClose(connection, {
+        quietMs: quietMs(connection.connectMs),
+        timeoutMs,
+        acknowledged: (tuple, signal) => acknowledged.all(tuple, signal),
+      });
+      this.#speedUp(used, clock() - startedMs);
     } catch (failure) {
-      this.#fail(explain(peer, 'confirming what was sent', failure));
+      const why = connection.explain('confirming what was sent', failure);
+      // After `close` and the like it is not the receiver's doing.
+      if (!this.#down && why.reason === 'timeout') this.#slowDown({ records: 0, bytes: 0 });
+      this.#failOn(connection, why);
     }
     if (this.#down) throw this.#down;
-    for (const { resolve } of this.#forget()) resolve({ refused: [] });
+    for (const { resolve, result } of this.#forget()) resolve(result);
+  }
+
+  #speedUp(used: Room, tookMs: number): void {
+    const { clock, timeoutMs, log, hosts } = this.#options;
+    const before = this.#pace;
+    this.#pace = confirmed(before, used, tookMs, timeoutMs, clock());
+    if (before.unconfirmable) log.info({}, `${hosts.names} confirms what it has read after all`);
+  }
+
+  /** A time-out, of all that is unconfirmed and of `more`. */
+  #slowDown(more: Room): void {
+    const { clock, log, hosts } = this.#options;
+    // Of a receiver that is not asked for confirmations this says nothing.
+    if (this.#method !== 'close') return;
+    const used = { records: this.#records + more.records, bytes: this.#bytes + more.bytes };
+    this.#pace = timedOut(this.#pace, used, clock());
+    if (this.#pace.unconfirmable) log.error({}, `${hosts.names}: ${UNCONFIRMABLE}`);
   }
 
   /** The connection to write to: the present one, the one opened in advance, or a new one. */
   async #connection(signal: AbortSignal): Promise<Connection> {
     // With something unconfirmed on it only this one will do, be it dead: then the write fails, and all is told.
-    if (this.#current && (this.#unconfirmed.length > 0 || isAlive(this.#current))) return this.#current;
+    if (this.#current && this.#unconfirmed.length > 0) return this.#current;
+    if (this.#current && this.#isGood(this.#current)) return this.#current;
+    this.#current?.destroy();
     const next = await orAbort(this.#next?.catch(() => undefined) ?? Promise.resolve(undefined), signal);
     this.#next = undefined;
-    this.#current = next && isAlive(next) ? next : await this.#dial(signal);
+    this.#current = next?.isAlive() ? next : await this.#dial(signal);
     return this.#current;
   }
 
+  #isGood(connection: Connection): boolean {
+    return connection.isAlive() && this.#options.hosts.isBest(connection.host, this.#life.signal);
+  }
+
   async #dial(signal: AbortSignal): Promise<Connection> {
-    const { peer, connect } = this.#options;
     const life = this.#life.signal;
-    const connection = await connect(AbortSignal.any([signal, life])).catch((error: unknown) => {
-      throw (life.aborted && this.#down) || error;
-    });
+    const connection = await this.#options.hosts
+      .dial(AbortSignal.any([signal, life]))
+      .catch((error: unknown) => {
+        throw (life.aborted && this.#down) || error;
+      });
     if (life.aborted) {
       connection.destroy();
       throw this.#closed();
     }
     this.#connections.add(connection);
-    const onEnd = () =>
-      this.#lost(
-        connection,
-        new UnavailableError(
-          `${peer} closed the connection; what it has not confirmed is sent again. Its log says why it closed`,
-          { reason: 'network' },
-        ),
-      );
-    connection.socket
-      .on('error', (cause) => this.#lost(connection, explain(peer, 'sending', cause)))
-      .on('end', onEnd)
-      .on('close', () => {
-        onEnd();
-        this.#connections.delete(connection);
-      });
+    connection.listen((happening, cause) => this.#heard(connection, happening, cause));
     return connection;
   }
 
   /** A connection has ended by itself. That matters only with something on it that is not confirmed. */
-  #lost(connection: Connection, why: UnavailableError): void {
+  #heard(connection: Connection, happening: Happening, cause: unknown): void {
+    if (happening === 'our-fin') return;
+    if (happening === 'gone') this.#connections.delete(connection);
     // One that is being confirmed is not the current one any more: the confirmation sees to it.
     if (connection !== this.#current) return;
-    if (this.#writing || this.#unconfirmed.length > 0) this.#fail(why);
+    // With `none` an error is all that is ever heard of what was lost.
+    const isTold = happening === 'error' && this.#method === 'none';
+    if (!this.#writing && this.#unconfirmed.length === 0 && !isTold) return;
+    const { name } = connection.host;
+    const message = `${name} closed the connection; what it has not confirmed is sent again. Its log says why it closed`;
+    this.#failOn(
+      connection,
+      happening === 'error'
+        ? connection.explain('sending', cause)
+        : new UnavailableError(message, { reason: 'network' }),
+    );
+  }
+
+  #failOn(connection: Connection, why: UnavailableError): void {
+    if (!this.#down) this.#options.hosts.failed(connection.host);
+    this.#fail(why);
   }
 
   /** Lets go of everything. What is unconfirmed rejects, and what waits for its turn will. */
@@ -235,8 +390,8 @@ export class SyslogSink implements Sink {
 
   /** Takes the unconfirmed out of the books. */
   #forget(): readonly Written[] {
-    clearTimeout(this.#confirmTimer);
-    this.#confirmTimer = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#records = 0;
     this.#bytes = 0;
     return this.#unconfirmed.splice(0);
@@ -253,6 +408,11 @@ export class SyslogSink implements Sink {
   }
 
   #closed(): UnavailableError {
-    return new UnavailableError(`the connection to ${this.#options.peer} is closed`, { reason: 'other' });
+    return new UnavailableError(`the connection to ${this.#options.hosts.names} is closed`, {
+      reason: 'other',
+    });
   }
 }
+
+const UNCONFIRMABLE =
+  'unconfirmable: it never closes its side after the relay has closed its own, not even after one record. What was sent counts as delivered when the connection has stayed well for confirm.after; that is an inference. One record an hour tries again';

@@ -1,9 +1,13 @@
 import { z } from 'zod';
-import type { Plugin } from '../../core/plugin.ts';
-import type { Source } from '../../core/source.ts';
 import { duration, size } from '../../lib/fields.ts';
-import type { SourceContext } from '../context.ts';
+import type { SourcePlugin } from '../context.ts';
+import { parseCheckpoint } from './checkpoint.ts';
+import { progressOf } from './plan.ts';
 import { GraphAlerts } from './source.ts';
+
+const names = z
+  .array(z.string().regex(/^[A-Za-z0-9]+$/, 'expected a word of Graph such as "high"'))
+  .default([]);
 
 const schema = z.strictObject({
   type: z.literal('graph-alerts'),
@@ -12,6 +16,7 @@ const schema = z.strictObject({
     .union([duration(), z.iso.datetime({ offset: true })])
     .prefault('24h')
     .describe('How far back the first start ever reads: a duration, or an ISO time.'),
+  every: duration({ min: '1s', max: '24h' }).prefault('30s').describe('Time from one poll to the next.'),
   settle: duration({ max: '10m' })
     .prefault('10s')
     .describe('Each poll asks this far back behind the watermark, for alerts that become visible late.'),
@@ -20,6 +25,21 @@ const schema = z.strictObject({
     .describe(
       'Every half of this, the whole of it is read again, for alerts that become visible later still.',
     ),
+  sweep: z
+    .strictObject({
+      every: duration({ min: '1m', max: '24h' }).prefault('1h').describe('Time from one sweep to the next.'),
+      window: duration({ min: '1m', max: '30d' }).prefault('24h').describe('How far back a sweep reads.'),
+    })
+    .prefault({})
+    .describe('Reads everything again in the background, for alerts that become visible hours late.'),
+  filter: z
+    .strictObject({
+      serviceSource: names.describe('Only alerts of these products, in Graph’s words.'),
+      severity: names.describe('Only alerts that have been of one of these severities since they are known.'),
+      status: names.describe('Only alerts that have had one of these states since they are known.'),
+    })
+    .prefault({})
+    .describe('Which alerts are read; what is left out here no sink can ever be given.'),
   updates: z
     .enum(['all', 'none'])
     .default('all')
@@ -33,11 +53,12 @@ const schema = z.strictObject({
     .prefault({}),
 });
 
-export const graphAlerts: Plugin<typeof schema, Source, SourceContext> = {
+export const graphAlerts: SourcePlugin<typeof schema> = {
   schema,
   summary: 'Alerts of all Microsoft Defender products, from /security/alerts_v2 of Microsoft Graph.',
-  create: (settings, { name, log, graph }) =>
-    new GraphAlerts(settings, { name, log, graph: graph(settings.tenant), now: Date.now }),
+  create: (settings, { name, log, graph, now, steady, miscounted }) =>
+    new GraphAlerts(settings, { name, log, graph: graph(settings.tenant), now, steady, miscounted }),
+  progress: (checkpoint) => progressOf(parseCheckpoint(checkpoint)),
 };
 
 export { alertRecord } from './map.ts';

@@ -27,6 +27,7 @@ export function alertRecord(row: unknown): SourceRecord | undefined {
     created: created ?? updated,
     timeMs: msOfTicks(updated),
     severity: typeof alert.severity === 'string' ? alert.severity : 'unknown',
+    product: typeof alert.serviceSource === 'string' ? alert.serviceSource : '',
     fingerprint: fingerprint(json, alert.evidence),
     json,
   };

@@ -1,30 +1,57 @@
 import { UnavailableError } from '../../core/errors.ts';
+import type { Appended } from '../../core/journal.ts';
 import type { Log } from '../../core/log.ts';
 import type { SourceRecord } from '../../core/record.ts';
-import type { Page, Source } from '../../core/source.ts';
+import type { Page, ReadingKind, Source, Unread } from '../../core/source.ts';
 import { isoOfTicks, ticksOfMs } from '../../core/ticks.ts';
-import type { Graph, GraphPage } from '../../net/graph.ts';
-import { TooLargeError } from '../../net/http.ts';
-import { alertRecord } from './map.ts';
+import type { Graph, GraphPage, Priority } from '../../net/graph.ts';
+import { isPassing, TooLargeError } from '../../net/graph.ts';
 import {
   type Checkpoint,
-  type Depths,
-  done,
   firstCheckpoint,
-  firstProgress,
-  floorOf,
   formatCheckpoint,
-  nextReading,
   parseCheckpoint,
-  progressed,
-  type Reading,
-} from './window.ts';
+  type Range,
+  type Unreadable,
+} from './checkpoint.ts';
+import { type Filter, isWanted } from './filter.ts';
+import { LateFinds } from './late-finds.ts';
+import { alertRecord } from './map.ts';
+import { heavy, narrower, nextWindow, type Pace, suspicious, wider } from './pace.ts';
+import {
+  advanced,
+  type Depths,
+  describe,
+  floorOf,
+  pastAside,
+  polled,
+  pollFrom,
+  setAside,
+  takenBack,
+  urgent,
+  withDue,
+} from './plan.ts';
+import {
+  type Answer,
+  type Asker,
+  type Failure,
+  isFailure,
+  isOnly,
+  type Outcome,
+  readSlice,
+  readTick,
+  tieIn,
+} from './reading.ts';
+import { filterOf, isTick, type Window } from './slice.ts';
 
 /** The settings of the source, as its schema gives them. */
 export interface GraphAlertsSettings extends Depths {
+  /** Milliseconds from one poll to the next. */
+  readonly every: number;
   /** How far back the first start reads: milliseconds, or an ISO time. */
   readonly startFrom: number | string;
   readonly response: { readonly maxBytes: number };
+  readonly filter: Filter;
 }
 
 export interface GraphAlertsParts {
@@ -34,49 +61,91 @@ export interface GraphAlertsParts {
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly steady: () => number;
+  /** Graph's count of a list did not agree with the list, however often it was read. */
+  readonly miscounted: () => void;
 }
 
 const ROLE = 'SecurityAlert.Read.All';
-/** Alerts in a page, to begin with (K2). */
-const TOP = 250;
-/** Tries at one next link: it can expire, or lead to something broken, and a new reading gets a new one. */
-const NEXT_LINK_ATTEMPTS = 5;
+/** Alerts in a page, to begin with, and at most (Graph takes no more). */
+const FIRST_TOP = 250;
+const MOST_TOP = 1000;
+/** Characters that a page should have: two of them are in memory at a time (K2). */
+const PAGE_CHARACTERS = 2 ** 22;
+/** Tries at one request before a control request says whether Graph or the request is at fault (R5). */
+const ATTEMPTS = 3;
+/** Tries at what would be set aside. */
+const LAST_ATTEMPTS = 5;
+/** Times set aside at most: with more of them something else is wrong. */
+const MOST_UNREADABLE = 100;
 /** An alert this much later than the server's `Date` is not just fresh. */
 const FUTURE_MS = 60_000;
+/** A server's `Date` further ahead of our clock is not believed: the watermark would follow it past what is to come. */
+const MOST_AHEAD_MS = 90 * 60_000;
+/** How long Graph's count is not relied on once it was wrong for good. */
+const MISCOUNT_MS = 3_600_000;
 
-/** Reads alerts by `lastUpdateDateTime`; what to ask for is decided in `window.ts`. */
+/**
+ * Reads alerts by `lastUpdateDateTime` (R1 to R6). Each reading is a poll, and then, until the next poll is due, what
+ * else is to be read: overlap, sweep, backfill, what was set aside. What to ask for is decided in `plan.ts`, how a
+ * window is read in `reading.ts`; here it is asked, and the checkpoint goes with every answer.
+ */
 export class GraphAlerts implements Source {
   readonly tenant: string;
   readonly #settings: GraphAlertsSettings;
-  readonly #name: string;
-  readonly #graph: Graph;
-  readonly #log: Log;
-  readonly #now: () => number;
+  readonly #parts: GraphAlertsParts;
   readonly #told = new Set<string>();
-  /** Alerts to ask for in a page: halved when an answer is too large, doubled again after a whole reading. */
-  #top = TOP;
-  /** How far the server's clock is ahead of ours, milliseconds; 0 until it has answered. */
-  #skewMs = 0;
+  readonly #lateFinds: LateFinds;
+  readonly #paces = new Map<string, Pace>();
+  #top = FIRST_TOP;
+  /** Lower while a tie is read whose pages were too large. */
+  #mostTop = MOST_TOP;
+  /** The server's time when it was last told, and our steady clock at that moment. */
+  #clock: { readonly dateMs: number; readonly steadyMs: number } | undefined;
+  #miscountedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(settings: GraphAlertsSettings, { name, graph, log, now }: GraphAlertsParts) {
-    this.tenant = graph.tenant;
+  constructor(settings: GraphAlertsSettings, parts: GraphAlertsParts) {
+    this.tenant = parts.graph.tenant;
     this.#settings = settings;
-    this.#name = name;
-    this.#graph = graph;
-    this.#log = log;
-    this.#now = now;
+    this.#parts = parts;
+    this.#lateFinds = new LateFinds(settings.overlap);
   }
 
   async *read(stored: string | undefined, signal: AbortSignal): AsyncGenerator<Page> {
+    const { steady } = this.#parts;
+    const begun = steady();
     let checkpoint: Checkpoint;
     if (stored === undefined) {
       checkpoint = await this.#begin(signal);
       // Kept before anything is read, so that a crash does not move the start.
-      yield this.#page([], checkpoint, checkpoint);
+      yield this.#page('poll', undefined, checkpoint, checkpoint);
     } else {
       checkpoint = this.#parse(stored);
     }
-    yield* this.#readFrom(checkpoint, signal);
+    checkpoint = yield* this.#poll(checkpoint, signal);
+    do {
+      checkpoint = withDue(checkpoint, this.#settings, this.#serverNow());
+      const next = urgent(checkpoint, this.#serverNow());
+      if (next === undefined) return;
+      checkpoint =
+        'kind' in next
+          ? yield* this.#step(checkpoint, next, signal)
+          : yield* this.#tryAgain(checkpoint, next, signal);
+    } while (steady() - begun < this.#settings.every);
+  }
+
+  describe(stored: string | undefined): string {
+    if (stored !== undefined) return describe(this.#parse(stored));
+    const { startFrom } = this.#settings;
+    const from = typeof startFrom === 'string' ? startFrom : `${startFrom / 3_600_000} hours ago`;
+    return `reads for the first time, from ${from} on`;
+  }
+
+  /** Looks for alerts that only a sweep has found: `overlap` is too short for them. */
+  kept(page: Page, { told }: Appended): void {
+    if (page.reading !== 'sweep') return;
+    for (const { index } of told) this.#lateFinds.add(page.records[index]!, page.dateMs);
   }
 
   /** Nothing of its own: the tenant's Graph is closed by whoever opened it. */
@@ -85,119 +154,311 @@ export class GraphAlerts implements Source {
   /** The checkpoint before the first reading ever; `startFrom` counts from the server's clock (R4). */
   async #begin(signal: AbortSignal): Promise<Checkpoint> {
     const { startFrom } = this.#settings;
-    const { dateMs } = await this.#ask(this.#url('$top=1'), signal);
-    const nowMs = dateMs ?? this.#now();
+    await this.#control(signal);
+    const nowMs = this.#serverNow();
     const startMs = typeof startFrom === 'string' ? Date.parse(startFrom) : nowMs - startFrom;
-    return firstCheckpoint(ticksOfMs(startMs), nowMs);
+    return firstCheckpoint(ticksOfMs(startMs), ticksOfMs(nowMs), nowMs);
   }
 
-  async *#readFrom(checkpoint: Checkpoint, signal: AbortSignal): AsyncGenerator<Page> {
-    const reading = nextReading(checkpoint, this.#settings, this.#now() + this.#skewMs);
-    let answer = await this.#askFirst(reading, signal);
-    let progress = firstProgress(answer.dateMs);
-    const links = new Set<string>();
-    while (true) {
-      const records = this.#records(answer, reading, progress.dateMs);
-      for (const { revision } of records) progress = progressed(progress, revision);
-      // Only a missing next link is the end: a page may be short or empty for reasons of Graph's own.
-      if (answer.next === undefined) {
-        yield this.#page(records, done(checkpoint, reading, progress, this.#settings), checkpoint);
-        this.#top = Math.min(TOP, this.#top * 2);
-        return;
-      }
-      // Until the last page is kept the old checkpoint holds: after a crash all is read again, and `seen` knows it.
-      yield this.#page(records, checkpoint, checkpoint);
-      answer = await this.#askNext(answer.next, links, signal);
+  /**
+   * Everything from `settle` behind the watermark on. When one answer does not bring it, that is *lag*: closed at the
+   * server's time, it is read in windows, each of which moves the watermark (R3).
+   */
+  async *#poll(checkpoint: Checkpoint, signal: AbortSignal): AsyncGenerator<Page, Checkpoint> {
+    const from = pollFrom(checkpoint, this.#settings);
+    const answer = await this.#asker('poll', ATTEMPTS, signal).first({ from });
+    if (!isFailure(answer)) {
+      const whole = isOnly(answer) && (answer.count ?? 0) <= answer.rows;
+      const next = whole ? polled(checkpoint, shownBy(answer), this.#settings) : checkpoint;
+      // Not whole: the newest alerts are told at once all the same.
+      yield this.#page('poll', answer, next, checkpoint);
+      if (whole) return next;
     }
-  }
-
-  /** The first page of a reading, with fewer alerts when they are too large together. */
-  async #askFirst({ from }: Reading, signal: AbortSignal): Promise<GraphPage> {
-    // `ge`, never `gt`: several alerts may have the same time (trap G3). The journal drops what it knows.
-    const filter = encodeURIComponent(`lastUpdateDateTime ge ${isoOfTicks(from)}`);
-    while (true) {
-      try {
-        return await this.#ask(this.#url(`$filter=${filter}&$top=${this.#top}`), signal);
-      } catch (error) {
-        if (!(error instanceof TooLargeError)) throw error;
-        this.#askForFewer(error);
-      }
+    const end = ticksOfMs(this.#serverNow());
+    let at: Place = { checkpoint, from, pace: this.#afterPoll(answer, { from, to: end }) };
+    while (at.from < end) {
+      at = yield* this.#window('poll', at, end, signal, (before, upTo, last) => {
+        const shown = last ? shownBy(last) : { dateMs: this.#serverNow(), revisions: [] };
+        return polled(before, shown, this.#settings, upTo);
+      });
     }
+    return at.checkpoint;
   }
 
-  async #askNext(link: string, links: Set<string>, signal: AbortSignal): Promise<GraphPage> {
-    if (links.has(link)) {
-      const message = `Graph gave the same next link twice, after ${links.size} pages; the reading begins again`;
+  /** The next window of an open range. */
+  async *#step(checkpoint: Checkpoint, range: Range, signal: AbortSignal): AsyncGenerator<Page, Checkpoint> {
+    const { kind, from, to, begun } = range;
+    const key = `${kind} ${begun}`;
+    const pace = this.#paces.get(key) ?? { width: to - from };
+    const at: Place = { checkpoint, from, pace };
+    const next = yield* this.#window(kind, at, to, signal, (before, upTo) => advanced(before, range, upTo));
+    this.#paces.set(key, next.pace);
+    if (next.from >= to) {
+      this.#paces.delete(key);
+      if (kind === 'sweep') this.#tellLateFinds();
+    }
+    return next.checkpoint;
+  }
+
+  /** What was set aside is read again; it stays there when it still fails. */
+  async *#tryAgain(
+    checkpoint: Checkpoint,
+    { at }: Unreadable,
+    signal: AbortSignal,
+  ): AsyncGenerator<Page, Checkpoint> {
+    const asker = this.#asker('sweep', ATTEMPTS, signal);
+    const outcome = yield* this.#pages('retry', checkpoint, readTick({ from: at, to: at + 1n }, asker));
+    if (outcome.kind === 'whole') {
+      const next = takenBack(checkpoint, { at });
+      this.#parts.log.info({ at: isoOfTicks(at) }, 'what had been set aside as unreadable has been read');
+      yield { ...this.#page('retry', outcome.last, next, checkpoint), readAgain: [at] };
+      return next;
+    }
+    // It is due as before, and fewer at a time may do.
+    if (outcome.kind === 'failed' && outcome.failure.failed === 'large' && this.#askForLess())
+      return checkpoint;
+    const next = setAside(checkpoint, { at, retryAt: this.#retryAt() });
+    yield this.#page('retry', undefined, next, checkpoint);
+    return next;
+  }
+
+  /**
+   * Reads the next window of a range that ends before `end`.
+   *
+   * @param reached the checkpoint when all before `upTo` has been dealt with; `last`: by this answer
+   */
+  async *#window(
+    kind: ReadingKind,
+    at: Place,
+    end: bigint,
+    signal: AbortSignal,
+    reached: (checkpoint: Checkpoint, upTo: bigint, last?: Answer) => Checkpoint,
+  ): AsyncGenerator<Page, Place> {
+    const { checkpoint, pace } = at;
+    const free = pastAside(checkpoint, at.from, end);
+    if (free.from >= end) {
+      const next = reached(checkpoint, end);
+      yield this.#page(kind, undefined, next, checkpoint);
+      return { checkpoint: next, from: end, pace };
+    }
+    const window = nextWindow(free.from, free.end, pace, this.#top);
+    const tick = isTick(window);
+    if (!tick) this.#mostTop = MOST_TOP;
+    const attempts = tick ? LAST_ATTEMPTS : pace.bad === undefined ? ATTEMPTS : 1;
+    const asker = this.#asker(kind, attempts, signal);
+    const reading = tick ? readTick(window, asker) : readSlice(window, asker, this.#countLies());
+    const outcome = yield* this.#pages(kind, checkpoint, reading);
+    const stay = (next: Pace): Place => ({ checkpoint, from: free.from, pace: next });
+    if (outcome.kind === 'whole') {
+      const { last } = outcome;
+      const next = reached(checkpoint, window.to, last);
+      yield this.#page(kind, last, next, checkpoint);
+      return { checkpoint: next, from: window.to, pace: wider(pace, window, last, this.#top) };
+    }
+    if (outcome.kind === 'crowded') {
+      if (outcome.last) yield this.#page(kind, outcome.last, checkpoint, checkpoint);
+      if (!tick) return stay(this.#narrower(pace, window, outcome.count, outcome.last));
+    } else if (outcome.failure.failed === 'large') {
+      if (!tick) return stay(heavy(pace, window));
+      if (this.#askForLess()) return stay(pace);
+    } else if (!tick) {
+      return stay(suspicious(pace, window));
+    }
+    const unread = this.#unread(window, outcome);
+    if (checkpoint.unreadable.length >= MOST_UNREADABLE) {
+      const message = `more than ${MOST_UNREADABLE} times cannot be read, the latest: ${unread.detail}`;
       throw new UnavailableError(message, { reason: 'answer' });
     }
-    links.add(link);
+    this.#parts.log.error(
+      { ...unread, at: isoOfTicks(unread.at) },
+      'set aside as unreadable; it is tried again',
+    );
+    const next = setAside(reached(checkpoint, window.to), { at: window.from, retryAt: this.#retryAt() });
+    yield { ...this.#page(kind, undefined, next, checkpoint), unread: [unread] };
+    return { checkpoint: next, from: window.to, pace: { width: pace.width } };
+  }
+
+  /** Pages of half as many; `false`: a page has one alert already. */
+  #askForLess(): boolean {
+    if (this.#top === 1) return false;
+    this.#top = Math.floor(this.#top / 2);
+    this.#mostTop = this.#top;
+    return true;
+  }
+
+  #afterPoll(answer: Answer | Failure, window: Window): Pace {
+    const pace = { width: window.to - window.from };
+    if (!isFailure(answer)) return this.#narrower(pace, window, answer.count, answer);
+    return answer.failed === 'large' ? heavy(pace, window) : suspicious(pace, window);
+  }
+
+  #narrower(pace: Pace, window: Window, count: number | undefined, answer?: Answer): Pace {
+    return narrower(pace, window, { count, top: this.#top, tie: answer && tieIn(answer) });
+  }
+
+  /** Answers on the way to an outcome, as pages that move nothing: all that was read is kept. */
+  async *#pages(
+    kind: ReadingKind,
+    checkpoint: Checkpoint,
+    reading: AsyncGenerator<Answer, Outcome>,
+  ): AsyncGenerator<Page, Outcome> {
+    while (true) {
+      const { done, value } = await reading.next();
+      if (done) return value;
+      yield this.#page(kind, value, checkpoint, checkpoint);
+    }
+  }
+
+  #unread({ from }: Window, outcome: Outcome): Unread {
+    if (outcome.kind !== 'failed') {
+      const detail = 'Graph has more alerts with this one time than it gives';
+      return { at: from, reason: 'too-many', detail };
+    }
+    const { failed, error } = outcome.failure;
+    const raise = failed === 'large' ? '; set response.maxBytes higher' : '';
+    return {
+      at: from,
+      reason: failed === 'large' ? 'too-large' : 'unreadable',
+      detail: error.message + raise,
+    };
+  }
+
+  #asker(kind: ReadingKind, attempts: number, signal: AbortSignal): Asker {
+    const priority: Priority = kind === 'retry' ? 'sweep' : kind;
+    return {
+      first: (slice) => {
+        const filter = encodeURIComponent(filterOf(slice, this.#settings.filter.serviceSource));
+        const url = this.#url(`$filter=${filter}&$top=${this.#top}&$count=true`);
+        return this.#ask(url, { priority, attempts, signal });
+      },
+      next: async (link) => {
+        try {
+          return await this.#ask(link, { priority, attempts, signal });
+        } catch (error) {
+          // Graph refuses to page further than it likes, where the first page was fine.
+          if (error instanceof UnavailableError && error.reason === 'request')
+            return { failed: 'limit', error };
+          throw error;
+        }
+      },
+      miscounted: () => {
+        this.#miscountedAt = this.#parts.steady();
+        this.#parts.miscounted();
+      },
+    };
+  }
+
+  #countLies(): boolean {
+    return this.#parts.steady() - this.#miscountedAt < MISCOUNT_MS;
+  }
+
+  async #ask(
+    url: string,
+    { priority, attempts, signal }: { priority: Priority; attempts: number; signal: AbortSignal },
+  ): Promise<Answer | Failure> {
+    const { maxBytes } = this.#settings.response;
+    while (true) {
+      try {
+        const top = this.#top;
+        const page = await this.#parts.graph.page(url, { maxBytes, role: ROLE, signal, priority, attempts });
+        return this.#answer(page, top);
+      } catch (error) {
+        if (error instanceof TooLargeError) return { failed: 'large', error };
+        if (!isPassing(error)) throw error;
+        // The request is made smaller only when Graph answers another one; else Graph is down, and is waited for (R5).
+        if (await this.#control(signal, 1)) return { failed: 'broken', error };
+        await this.#control(signal);
+      }
+    }
+  }
+
+  /** Whether Graph answers the smallest request there is. Without `attempts` it is asked until it does. */
+  async #control(signal: AbortSignal, attempts?: number): Promise<boolean> {
+    const { maxBytes } = this.#settings.response;
+    const options = {
+      maxBytes,
+      role: ROLE,
+      signal,
+      priority: 'poll' as const,
+      ...(attempts && { attempts }),
+    };
     try {
-      return await this.#ask(link, signal, NEXT_LINK_ATTEMPTS);
+      const { dateMs } = await this.#parts.graph.page(this.#url('$top=1'), options);
+      this.#trusted(dateMs);
+      return true;
     } catch (error) {
-      // The size of its pages is part of the link.
-      if (error instanceof TooLargeError) this.#askForFewer(error);
+      if (error instanceof TooLargeError) return true;
+      if (isPassing(error) && attempts !== undefined) return false;
       throw error;
     }
   }
 
-  async #ask(url: string, signal: AbortSignal, attempts?: number): Promise<GraphPage> {
-    const { maxBytes } = this.#settings.response;
-    const page = await this.#graph.page(url, { maxBytes, role: ROLE, signal, ...(attempts && { attempts }) });
-    if (page.dateMs === undefined)
-      this.#tellOnce({}, 'Graph’s answers have no Date; the watermark cannot move');
-    else this.#skewMs = page.dateMs - this.#now();
-    return page;
-  }
-
-  /** @throws {UnavailableError} there is nothing smaller to ask for */
-  #askForFewer(error: TooLargeError): void {
-    const { maxBytes } = this.#settings.response;
-    if (this.#top === 1) {
-      const message = `one alert alone is larger than response.maxBytes (${maxBytes} bytes); set that higher`;
-      throw new UnavailableError(message, { reason: 'answer', cause: error });
-    }
-    this.#top = Math.max(1, Math.floor(this.#top / 2));
-  }
-
   #url(query: string): string {
-    return `${this.#graph.origin}/v1.0/security/alerts_v2?${query}`;
+    return `${this.#parts.graph.origin}/v1.0/security/alerts_v2?${query}`;
   }
 
   /** All rows, also those that we did not ask for: dropping is the one mistake that nobody would see. */
-  #records({ rows }: GraphPage, { from }: Reading, dateMs: number | undefined): SourceRecord[] {
+  #answer({ rows, count, next, dateMs: told, characters }: GraphPage, top: number): Answer {
+    const dateMs = this.#trusted(told);
     const future = dateMs === undefined ? undefined : ticksOfMs(dateMs + FUTURE_MS);
     const records: SourceRecord[] = [];
     for (const row of rows) {
       const record = alertRecord(row);
       if (!record) {
-        this.#tellOnce(
-          { found: row === null ? 'null' : typeof row },
-          'Graph’s list has something that is no alert',
-        );
+        const found = row === null ? 'null' : typeof row;
+        this.#tellOnce({ found }, 'Graph’s list has something that is no alert');
         continue;
       }
       const { id, revision } = record;
       if (future !== undefined && revision > future) {
-        this.#tellOnce(
-          { id },
-          'an alert is dated later than Graph’s own clock; it is told, and moves nothing',
-        );
+        const message = 'an alert is dated later than Graph’s own clock; it is told, and moves nothing';
+        this.#tellOnce({ id }, message);
       }
-      if (revision < from)
-        this.#tellOnce({ id }, 'Graph gave an alert from before the time that was asked for');
-      records.push(record);
+      records.push(isWanted(record, row, this.#settings.filter) ? record : { ...record, unwanted: true });
     }
-    return records;
+    // A page that is short and not the last one is as much as Graph gives.
+    const most = next !== undefined && rows.length > 0 && rows.length < top ? rows.length : this.#top * 2;
+    const room = Math.min(PAGE_CHARACTERS, this.#settings.response.maxBytes / 2);
+    const wanted = rows.length === 0 ? most : Math.ceil((room * rows.length) / characters);
+    this.#top = Math.min(this.#mostTop, most, Math.max(1, wanted));
+    return { records, rows: rows.length, count, next, dateMs, full: rows.length >= top };
   }
 
-  /** @param begun where the reading began: what it asks for must be above the floor, to its last page (K4) */
-  #page(records: readonly SourceRecord[], checkpoint: Checkpoint, begun: Checkpoint): Page {
+  /** The server's `Date` as far as it can be believed; a time that is too early only costs requests. */
+  #trusted(dateMs: number | undefined): number | undefined {
+    if (dateMs === undefined) {
+      this.#tellOnce({}, 'Graph’s answers have no Date; the watermark cannot move');
+      return undefined;
+    }
+    const { now, steady } = this.#parts;
+    const latest = now() + MOST_AHEAD_MS;
+    if (dateMs > latest) {
+      const fields = { date: new Date(dateMs).toISOString(), here: new Date(now()).toISOString() };
+      this.#tellOnce(fields, 'Graph’s clock is far ahead of this machine’s; set this machine’s clock');
+    }
+    this.#clock = { dateMs: Math.min(dateMs, latest), steadyMs: steady() };
+    return this.#clock.dateMs;
+  }
+
+  /** Milliseconds since 1970 by the server's clock, as well as it is known. */
+  #serverNow(): number {
+    const { now, steady } = this.#parts;
+    return this.#clock ? this.#clock.dateMs + steady() - this.#clock.steadyMs : now();
+  }
+
+  #retryAt(): number {
+    return this.#serverNow() + this.#settings.sweep.every;
+  }
+
+  /** @param before where reading stands before this page: what is asked for must be above the floor (K4) */
+  #page(reading: ReadingKind, answer: Answer | undefined, checkpoint: Checkpoint, before: Checkpoint): Page {
     return {
-      records,
+      reading,
+      records: answer?.records ?? [],
+      dateMs: answer?.dateMs,
       checkpoint: formatCheckpoint(checkpoint),
-      floor: floorOf(begun, this.#settings),
+      floor: floorOf(before, this.#settings),
       watermark: checkpoint.watermark,
-      filtered: 0,
     };
   }
 
@@ -207,16 +468,33 @@ export class GraphAlerts implements Source {
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : 'it cannot be read';
       const message =
-        `the checkpoint of source ${this.#name} in tenant ${this.tenant} cannot be used: ${why}; nothing is read. ` +
+        `the checkpoint of source ${this.#parts.name} in tenant ${this.tenant} cannot be used: ${why}; nothing is read. ` +
         'Run the version that wrote it, or restore the state directory. Deleting that directory begins again from ' +
         'startFrom, and gives up what has not been delivered';
       throw new UnavailableError(message, { reason: 'other', cause });
     }
   }
 
+  #tellLateFinds(): void {
+    const hint = this.#lateFinds.take();
+    if (hint) this.#parts.log.warn(hint.fields, hint.message);
+  }
+
   #tellOnce(fields: object, message: string): void {
     if (this.#told.has(message)) return;
     this.#told.add(message);
-    this.#log.warn(fields, message);
+    this.#parts.log.warn(fields, message);
   }
 }
+
+/** Where a reading stands. */
+interface Place {
+  readonly checkpoint: Checkpoint;
+  readonly from: bigint;
+  readonly pace: Pace;
+}
+
+const shownBy = ({ dateMs, records }: Answer) => ({
+  dateMs,
+  revisions: records.map(({ revision }) => revision),
+});

@@ -219,6 +219,15 @@ describe('an address', () => {
     expect(keysOf(ip('198.51.100.9')).dst).toBe('198.51.100.9');
   });
 
+  it('without role stands opposite to a device that is attacked: host and address of a side are one machine', () => {
+    const attacked = device('a', { roles: ['attacked'], lastIpAddress: '10.0.0.1' });
+    expect(keysOf(ip('198.51.100.9'), attacked)).toMatchObject({
+      src: '198.51.100.9',
+      dhost: 'a',
+      dst: '10.0.0.1',
+    });
+  });
+
   it('of a device in the alert is not', () => {
     const fields = keysOf(ip('10.0.0.1'), device('a', { ipInterfaces: ['10.0.0.1'] }));
     expect(fields).toMatchObject({ src: '10.0.0.1' });

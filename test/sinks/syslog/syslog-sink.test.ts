@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,23 +7,34 @@ import type { Log } from '../../../src/core/log.ts';
 import type { Receipt, Sink } from '../../../src/core/sink.ts';
 import { Closers } from '../../../src/lib/closers.ts';
 import { isAbort } from '../../../src/lib/wait.ts';
+import { Acknowledged } from '../../../src/sinks/syslog/acknowledged.ts';
 import { frame, framings } from '../../../src/sinks/syslog/frame.ts';
+import { Hosts, hostOf } from '../../../src/sinks/syslog/hosts.ts';
 import { syslog } from '../../../src/sinks/syslog/index.ts';
-import { WINDOW } from '../../../src/sinks/syslog/syslog-sink.ts';
+import { roomOf, START } from '../../../src/sinks/syslog/pace.ts';
+import { rfc5424 } from '../../../src/sinks/syslog/rfc5424.ts';
+import { SyslogSink, type SyslogSinkOptions } from '../../../src/sinks/syslog/syslog-sink.ts';
+import { overTcp } from '../../../src/sinks/syslog/transports/tcp.ts';
+
 import { describeSinkContract, rendered } from '../../contracts/sink.contract.ts';
+import { testCertificates } from '../../support/certificates.ts';
 import { type ClosingPeer, startClosingPeer } from '../../support/closing-peer.ts';
 import {
   type Collector,
   closeAfter,
   neverClose,
   neverRead,
+  readAll,
   resetAfter,
+  type Script,
   slow,
   startCollector,
   startDeaf,
+  startUdpCollector,
 } from '../../support/collectors.ts';
 
 const never = new AbortController().signal;
+const WINDOW = roomOf(START);
 const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 function aSink(port: number, settings: object = {}, timeoutMs = 10_000): Sink {
@@ -30,8 +42,25 @@ function aSink(port: number, settings: object = {}, timeoutMs = 10_000): Sink {
   return syslog.create(parsed, { name: 'siem', log, timeoutMs });
 }
 
+/** A sink whose waits and clock are not the config's. */
+function bareSink(port: number, changes: Partial<SyslogSinkOptions>): SyslogSink {
+  const clock = changes.clock ?? (() => performance.now());
+  const names = { facility: 'local0', hostName: 'relay', appName: 'defender-relay' } as const;
+  return new SyslogSink({
+    hosts: new Hosts([hostOf('127.0.0.1', port)], overTcp('lf', 10_000), log, clock),
+    header: (fields) => rfc5424(names, fields),
+    confirm: { by: 'close', everyMs: 60_000, afterMs: 60_000 },
+    maxMessageBytes: Number.MAX_SAFE_INTEGER,
+    timeoutMs: 10_000,
+    acknowledged: new Acknowledged(() => {}),
+    clock,
+    log,
+    ...changes,
+  });
+}
+
 for (const framing of framings) {
-  describeSinkContract(`syslog ${framing}`, { confirmsAtOnce: false }, async () => {
+  describeSinkContract(`syslog tcp ${framing}`, { confirmsAtOnce: false }, async () => {
     const collector = await startCollector(framing);
     return {
       sink: aSink(collector.port, { framing }),
@@ -41,6 +70,50 @@ for (const framing of framings) {
       stop: () => collector.close(),
     };
   });
+}
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  describeSinkContract(`syslog tls ${version}`, { confirmsAtOnce: false }, async () => {
+    const { server } = await testCertificates();
+    const tls = { ...server.good, minVersion: version, maxVersion: version };
+    const collector = await startCollector('octet-counting', { tls });
+    const pin = new X509Certificate(server.good.cert).fingerprint256;
+    return {
+      sink: aSink(collector.port, { transport: 'tls', tls: { fingerprint: pin } }),
+      arrived: () => collector.events,
+      breakDown: () => collector.resetAll(),
+      mend: () => {},
+      stop: () => collector.close(),
+    };
+  });
+}
+
+describeSinkContract('syslog udp', { confirmsAtOnce: true, promisesNothing: true }, async () => {
+  const collector = await startUdpCollector();
+  return {
+    sink: aSink(collector.port, { transport: 'udp' }),
+    arrived: () => collector.events,
+    breakDown: () => void collector.stop(),
+    mend: () => void collector.start(),
+    stop: () => collector.stop(),
+  };
+});
+
+for (const by of ['delay', 'none'] as const) {
+  describeSinkContract(
+    `syslog confirmed by ${by}`,
+    { confirmsAtOnce: by === 'none', promisesNothing: true },
+    async () => {
+      const collector = await startCollector();
+      return {
+        sink: bareSink(collector.port, { confirm: { by, everyMs: 60_000, afterMs: 20 } }),
+        arrived: () => collector.events,
+        breakDown: () => collector.resetAll(),
+        mend: () => {},
+        stop: () => collector.close(),
+      };
+    },
+  );
 }
 
 describe('SyslogSink', () => {
@@ -125,43 +198,55 @@ describe('SyslogSink', () => {
     expect(collector.events).toEqual(messages(sink, rendered(2)));
   });
 
-  it('S1: with a receiver that resets five times, nothing is confirmed that it has not read', async () => {
-    const { collector, sink } = await start({ settings: { confirm: { every: '100ms' } } });
-    const text = (number: number) => `event ${number} `.padEnd(2000, 'x');
-    const confirmed: string[] = [];
-    let resets = 0;
-    let from = 1;
-    // In the middle of what a confirmation would cover, each time somewhere else, with the rest unread.
-    collector.play((peer) => {
-      if (resets === 5) return;
-      const bytes = 20_000 + 13_777 * resets;
-      peer.afterBytes(bytes, () => {
-        resets += 1;
+  it.each(['tcp', 'tls'] as const)(
+    'S1: with a receiver over %s that resets five times, nothing is confirmed that it has not read',
+    async (transport) => {
+      const { server } = await testCertificates();
+      const isTls = transport === 'tls';
+      const collector = closers.add(
+        'collector',
+        await startCollector('lf', isTls ? { tls: server.good } : {}),
+      );
+      const tls = { fingerprint: new X509Certificate(server.good.cert).fingerprint256 };
+      const settings = { transport, framing: 'lf', confirm: { every: '100ms' }, ...(isTls && { tls }) };
+      const sink = closers.add('sink', aSink(collector.port, settings));
+      await sink.open(never);
+      const text = (number: number) => `event ${number} `.padEnd(2000, 'x');
+      const confirmed: string[] = [];
+      let resets = 0;
+      let from = 1;
+      // In the middle of what a confirmation would cover, each time somewhere else, with the rest unread.
+      collector.play((peer) => {
+        if (resets === 5) return;
+        const bytes = 20_000 + 13_777 * resets;
+        peer.afterBytes(bytes, () => {
+          resets += 1;
+        });
+        resetAfter(bytes)(peer);
       });
-      resetAfter(bytes)(peer);
-    });
-    collector.resetAll();
-    while (confirmed.length < 500) {
-      // As the pipeline does: from the first unconfirmed record, again and again.
-      try {
-        await sink.open(never);
-        while (confirmed.length < 500) {
-          const batch = rendered(25, from, text);
-          const receipts = [sink.send(batch, never), sink.send(rendered(25, from + 25, text), never)];
-          const sent = await Promise.all(receipts);
-          await sink.confirm(never);
-          await Promise.all(sent.map((receipt) => receipt.confirmed));
-          confirmed.push(...messages(sink, rendered(50, from, text)));
-          from += 50;
+      collector.resetAll();
+      while (confirmed.length < 500) {
+        // As the pipeline does: from the first unconfirmed record, again and again.
+        try {
+          await sink.open(never);
+          while (confirmed.length < 500) {
+            const batch = rendered(25, from, text);
+            const receipts = [sink.send(batch, never), sink.send(rendered(25, from + 25, text), never)];
+            const sent = await Promise.all(receipts);
+            await sink.confirm(never);
+            await Promise.all(sent.map((receipt) => receipt.confirmed));
+            confirmed.push(...messages(sink, rendered(50, from, text)));
+            from += 50;
+          }
+        } catch (error) {
+          expect(error).toBeInstanceOf(UnavailableError);
         }
-      } catch (error) {
-        expect(error).toBeInstanceOf(UnavailableError);
       }
-    }
-    expect(resets).toBe(5);
-    const read = new Set(collector.events);
-    expect(confirmed.filter((event) => !read.has(event))).toEqual([]);
-  });
+      expect(resets).toBe(5);
+      const read = new Set(collector.events);
+      expect(confirmed.filter((event) => !read.has(event))).toEqual([]);
+    },
+  );
 
   it('S1: a reset rejects all that is unconfirmed, and what waits behind it', async () => {
     const { sink } = await start({ script: resetAfter(1) });
@@ -207,7 +292,7 @@ describe('SyslogSink', () => {
   it('S2: a receiver that never reads is given up after the time-out', async () => {
     const { sink } = await start({ script: neverRead, timeoutMs: 200 });
     const { confirmed } = await sink.send(rendered(1), never);
-    await expect(sink.confirm(never)).rejects.toThrow('within 200 ms');
+    await expect(sink.confirm(never)).rejects.toThrow('within the time-out');
     await expect(confirmed).rejects.toMatchObject({ reason: 'timeout' });
   });
 
@@ -317,6 +402,218 @@ describe('SyslogSink', () => {
     await sleep(10);
     await sink.close();
     await outcome;
+  });
+});
+
+describe('a syslog sink and what its receiver can take', () => {
+  let closers: Closers;
+  let said: string[];
+  const tell = (_: object, message: string) => void said.push(message);
+  beforeEach(() => {
+    closers = new Closers();
+    said = [];
+  });
+  afterEach(() => closers.close());
+
+  const HOUR_MS = 3_600_000;
+
+  async function start(script: Script, timeoutMs = 150) {
+    const collector = closers.add('collector', await startCollector('lf', { script }));
+    const time = { ms: 0 };
+    const sink = closers.add(
+      'sink',
+      bareSink(collector.port, {
+        timeoutMs,
+        clock: () => performance.now() + time.ms,
+        confirm: { by: 'close', everyMs: 60_000, afterMs: 50 },
+        log: { debug: tell, info: tell, warn: tell, error: tell },
+      }),
+    );
+    return { collector, sink, time };
+  }
+
+  /** As the pipeline does. */
+  async function deliver(sink: Sink, count: number, from = 1) {
+    await sink.open(never);
+    const receipt = await sink.send(
+      rendered(count, from, (number) => String(number).padEnd(500, 'x')),
+      never,
+    );
+    await sink.confirm(never);
+    return receipt.confirmed;
+  }
+
+  it('S2: gives a receiver that does not confirm less and less, down to one record', async () => {
+    const { sink } = await start(neverClose);
+    const rooms = [];
+    for (let count = 8; count >= 1; count = Math.floor(count / 2)) {
+      await expect(deliver(sink, count)).rejects.toMatchObject({ reason: 'timeout' });
+      rooms.push(sink.window().records);
+    }
+    expect(rooms).toEqual([10_000, 10_000, 10_000, 1]);
+    expect(sink.window()).toEqual({ records: 1, bytes: 1 });
+  });
+
+  it('S2: a receiver that never closes is told, confirmed by delay, and tried again with one record an hour', async () => {
+    const { collector, sink, time } = await start(neverClose);
+    for (let attempt = 0; attempt < 3; attempt++) await expect(deliver(sink, 1)).rejects.toThrow('time-out');
+    expect(sink.notes()).toEqual([expect.stringContaining('unconfirmable')]);
+    expect(said.filter((message) => message.includes('unconfirmable'))).toHaveLength(1);
+    // By delay, and in any number.
+    expect(sink.window().records).toBeGreaterThan(10_000);
+    expect(await deliver(sink, 20)).toEqual({ refused: [] });
+    expect(await deliver(sink, 20, 21)).toEqual({ refused: [] });
+    // After an hour one record, that nothing else waits for.
+    time.ms += HOUR_MS;
+    expect(sink.window()).toEqual({ records: 1, bytes: 1 });
+    await expect(deliver(sink, 1, 41)).rejects.toThrow('time-out');
+    expect(said.filter((message) => message.includes('unconfirmable'))).toHaveLength(2);
+    expect(await deliver(sink, 20, 41)).toEqual({ refused: [] });
+    // And it has come to its senses.
+    collector.play(readAll);
+    await sink.close();
+    time.ms += HOUR_MS;
+    expect(await deliver(sink, 1, 61)).toEqual({ refused: [] });
+    expect(sink.notes()).toEqual([]);
+    expect(said.at(-1)).toContain('after all');
+  });
+
+  it('S2: what was written before the hour is over is confirmed by delay before one record is tried', async () => {
+    const { sink, time } = await start(neverClose);
+    for (let attempt = 0; attempt < 3; attempt++) await expect(deliver(sink, 1)).rejects.toThrow('time-out');
+    await sink.open(never);
+    const { confirmed } = await sink.send(rendered(5), never);
+    time.ms += HOUR_MS;
+    expect(sink.window()).toEqual({ records: 0, bytes: 0 });
+    await sink.confirm(never);
+    expect(await confirmed).toEqual({ refused: [] });
+    expect(sink.window()).toEqual({ records: 1, bytes: 1 });
+  });
+
+  it('gives one that confirms soon more and more', async () => {
+    const { sink } = await start(readAll, 10_000);
+    await sink.open(never);
+    for (const factor of [1, 2, 4]) {
+      expect(sink.window().bytes).toBe(factor * WINDOW.bytes);
+      // A little less than fits, with the headers.
+      const { confirmed } = await sink.send(
+        rendered(factor * 32, 1, () => 'x'.repeat(8000)),
+        never,
+      );
+      await sink.confirm(never);
+      await confirmed;
+    }
+  });
+
+  it('S2: a write that the receiver leaves stuck for too long counts as a time-out', async () => {
+    const { sink } = await start(neverRead, 10_000);
+    await sink.open(never);
+    const overdue = new AbortController();
+    const sending = sink.send(
+      rendered(50, 1, () => 'x'.repeat(1_000_000)),
+      overdue.signal,
+    );
+    await sleep(50);
+    overdue.abort(new DOMException('time is over', 'TimeoutError'));
+    await expect(sending).rejects.toSatisfy(isAbort);
+    expect(sink.window().bytes).toBe(WINDOW.bytes / 2);
+  });
+
+  it('by delay: confirms what was written long enough ago, in order, and loses what was not', async () => {
+    const collector = closers.add('collector', await startCollector());
+    const sink = closers.add(
+      'sink',
+      bareSink(collector.port, { confirm: { by: 'delay', everyMs: 1, afterMs: 300 } }),
+    );
+    await sink.open(never);
+    const first = await sink.send(rendered(1), never);
+    await first.confirmed;
+    const second = await sink.send(rendered(1, 2), never);
+    collector.resetAll();
+    await expect(second.confirmed).rejects.toThrow(UnavailableError);
+    expect(collector.connections).toBe(1);
+  });
+
+  it('S2: by delay: does not take for confirmed what a receiver that vanished has not acknowledged', async () => {
+    const collector = closers.add('collector', await startCollector());
+    let outstanding = 1;
+    let asked = 0;
+    const acknowledged = new Acknowledged(() => {});
+    acknowledged.outstanding = async () => {
+      asked += 1;
+      return outstanding;
+    };
+    const sink = closers.add(
+      'sink',
+      bareSink(collector.port, { acknowledged, confirm: { by: 'delay', everyMs: 1, afterMs: 10 } }),
+    );
+    await sink.open(never);
+    const { confirmed } = await sink.send(rendered(1), never);
+    let isConfirmed = false;
+    void confirmed.then(() => {
+      isConfirmed = true;
+    });
+    await expect.poll(() => asked).toBeGreaterThan(2);
+    expect(isConfirmed).toBe(false);
+    outstanding = 0;
+    expect(await confirmed).toEqual({ refused: [] });
+  });
+});
+
+describe('a syslog sink with several hosts', () => {
+  let closers: Closers;
+  beforeEach(() => {
+    closers = new Closers();
+  });
+  afterEach(() => closers.close());
+
+  async function deliver(sink: Sink, from: number) {
+    await sink.open(never);
+    const { confirmed } = await sink.send(rendered(2, from), never);
+    await sink.confirm(never);
+    return confirmed;
+  }
+
+  it('goes on with the next when one fails, and back when that is there again, never with both at a time', async () => {
+    const first = closers.add('first', await startCollector());
+    const second = closers.add('second', await startCollector());
+    const time = { ms: 0 };
+    const clock = () => performance.now() + time.ms;
+    const hosts = new Hosts(
+      [hostOf('127.0.0.1', first.port), hostOf('127.0.0.1', second.port)],
+      overTcp('lf', 1000),
+      log,
+      clock,
+    );
+    const sink = closers.add('sink', bareSink(0, { hosts, clock }));
+    await deliver(sink, 1);
+    expect([first.events.length, second.events.length]).toEqual([2, 0]);
+    // The first breaks with something unconfirmed on it: all of that goes to the second.
+    await sink.open(never);
+    const { confirmed } = await sink.send(rendered(2, 3), never);
+    first.play(({ socket }) => void socket.destroy());
+    first.resetAll();
+    await expect(confirmed).rejects.toThrow(UnavailableError);
+    await deliver(sink, 3);
+    await deliver(sink, 5);
+    expect(second.events).toHaveLength(4);
+    // It is back: looked for after a while, and used once what is unconfirmed is confirmed.
+    first.play(readAll);
+    time.ms += 60_000;
+    const before = first.connections;
+    const last = await sink.send(rendered(1, 7), never);
+    await sink.confirm(never);
+    await last.confirmed;
+    expect(second.events).toHaveLength(5);
+    await first.until(() => first.connections > before);
+    await expect.poll(() => hosts.isBest(hostOf('127.0.0.1', second.port), never)).toBe(false);
+    const count = first.events.length;
+    await deliver(sink, 8);
+    await deliver(sink, 10);
+    expect(first.events.length).toBeGreaterThan(count);
+    await deliver(sink, 12);
+    expect(second.events.length).toBeLessThanOrEqual(7);
+    expect(first.events.at(-1)).toContain('event 13');
   });
 });
 

@@ -1,0 +1,270 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
+import { z } from 'zod';
+import { UnavailableError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { path, secret } from '../lib/fields.ts';
+import { readTextFile } from '../lib/files.ts';
+import { Reread } from '../lib/reread.ts';
+import { certificatesOf } from './certificate.ts';
+import { foreignText } from './foreign.ts';
+
+/** `AB:CD:…`, with or without colons and `sha256:` in front, as 64 upper-case hex digits; `undefined` when it is none. */
+export function parseFingerprint(text: string): string | undefined {
+  const digits = text
+    .trim()
+    .replace(/^sha-?256[:=]/i, '')
+    .replaceAll(':', '')
+    .toUpperCase();
+  return /^[0-9A-F]{64}$/.test(digits) ? digits : undefined;
+}
+
+const fingerprints = z.string().transform((text, context): string[] => {
+  const parsed = text.split(',').map(parseFingerprint);
+  if (parsed.every((one) => one !== undefined)) return parsed;
+  const message =
+    'expected the SHA-256 fingerprint of a certificate, 64 hex digits, with or without colons; or several, separated by commas';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+/** How a sink makes sure of the far end, and shows who it is itself. The same for every sink that speaks TLS. */
+export const tlsSchema = z
+  .strictObject({
+    ca: path()
+      .optional()
+      .describe('PEM file with the CA certificates that are trusted, in place of those of Node.'),
+    cert: path().optional().describe('PEM file with the relay’s own certificate, and its chain.'),
+    key: path().optional().describe('PEM file with the private key of `cert`.'),
+    passphrase: secret().optional().describe('Opens `key`, if that is encrypted.'),
+    fingerprint: fingerprints
+      .optional()
+      .describe(
+        'SHA-256 fingerprint that the far end’s certificate must have, or several, separated by commas. Without `ca` it decides alone.',
+      ),
+    serverName: z
+      .string()
+      .regex(/^[^\s:/]+$/, 'expected a name')
+      .optional()
+      .describe(
+        'Name that must stand in the far end’s certificate, and is asked for (SNI); default: its host.',
+      ),
+    minVersion: z.enum(['1.2', '1.3']).default('1.2').describe('Lowest version of TLS.'),
+    insecure: z
+      .boolean()
+      .default(false)
+      .describe('Trust anybody who answers. For a test; the log never stops warning of it.'),
+  })
+  .superRefine(({ ca, cert, key, passphrase, fingerprint, insecure }, context) => {
+    const refuse = (at: string, message: string) => context.addIssue({ code: 'custom', path: [at], message });
+    if (cert !== undefined && key === undefined) refuse('cert', 'needs its private key in "key"');
+    if (key !== undefined && cert === undefined) refuse('key', 'needs its certificate in "cert"');
+    if (passphrase !== undefined && key === undefined)
+      refuse('passphrase', 'there is no "key" for it to open');
+    if (insecure && (ca !== undefined || fingerprint !== undefined))
+      refuse('insecure', 'trusts anybody; that makes "ca" and "fingerprint" useless. Take it out');
+  });
+
+export type TlsSettings = z.output<typeof tlsSchema>;
+
+interface Files {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: KeyObject;
+}
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * The TLS side of a sink. Its files are read again, by content, for each connection (S8); while they are not
+ * good (half-written, key and certificate not of one pair) the older ones stay in use, and the log says so.
+ */
+export class TlsClient {
+  readonly #settings: TlsSettings;
+  readonly #log: Log;
+  readonly #clock: () => number;
+  #files: Reread<Files> | undefined;
+  #toldTrouble: string | undefined;
+  #warnedMs = Number.NEGATIVE_INFINITY;
+
+  /** @param clock milliseconds, only ever going forward */
+  constructor(settings: TlsSettings, log: Log, clock: () => number = () => performance.now()) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /**
+   * For `tls.connect`, to `host`; what is connected must then pass {@link distrust}. No session is ever resumed: the
+   * name in a certificate is looked at in full handshakes only.
+   *
+   * @throws {UnavailableError} `auth`: the files cannot be used, and never could
+   */
+  options(host: string): ConnectionOptions {
+    const { serverName, minVersion, insecure, fingerprint } = this.#settings;
+    const { ca, cert, key } = this.#read();
+    this.#warn();
+    return {
+      host,
+      minVersion: `TLSv${minVersion}`,
+      // A pinned certificate need not come from any CA.
+      rejectUnauthorized: !insecure && (fingerprint === undefined || ca !== undefined),
+      ...(serverName !== undefined && { servername: serverName }),
+      ...(ca !== undefined && { ca }),
+      ...(cert !== undefined && { cert }),
+      ...(key && { key: key.export({ type: 'pkcs8', format: 'pem' }) as string }),
+    };
+  }
+
+  /** Why a far end with which a handshake succeeded is not to be trusted, as the end of a sentence about it. */
+  distrust(socket: Pick<TLSSocket, 'getPeerCertificate'>): string | undefined {
+    const { fingerprint } = this.#settings;
+    if (fingerprint === undefined) return undefined;
+    const found = socket.getPeerCertificate().fingerprint256 as string | undefined;
+    if (found !== undefined && fingerprint.includes(parseFingerprint(found) ?? '')) return undefined;
+    return `its certificate is not the one that is pinned: its fingerprint is ${found ?? 'not to be had'}. If that is right, give it as tls.fingerprint`;
+  }
+
+  /** What an error of a TLS connection means and what to do; `undefined` when it is not one of TLS. */
+  explain(cause: unknown): string | undefined {
+    return explainTls(cause, this.#settings.cert !== undefined);
+  }
+
+  /** What a far end means that breaks off just after the handshake, where TLS 1.3 has clients refused (trap S17). */
+  get refusal(): string {
+    return this.#settings.cert === undefined
+      ? 'it probably wants a certificate of the relay: give tls.cert and tls.key'
+      : 'it probably does not take the relay’s certificate: wrong CA, name, or time? Its log says which';
+  }
+
+  /** What an operator has to know as long as it is so. */
+  notes(): readonly string[] {
+    return this.#settings.insecure ? [INSECURE] : [];
+  }
+
+  #read(): Files {
+    try {
+      this.#files ??= new Reread(readFiles(this.#settings), () => readFiles(this.#settings));
+    } catch (error) {
+      throw new UnavailableError((error as Error).message, { reason: 'auth' });
+    }
+    const files = this.#files.look();
+    const { trouble } = this.#files;
+    if (trouble !== this.#toldTrouble) {
+      this.#toldTrouble = trouble;
+      if (trouble === undefined) this.#log.info({}, 'the TLS files can be used again');
+      else this.#log.warn({}, `${trouble}; the older ones stay in use`);
+    }
+    return files;
+  }
+
+  #warn(): void {
+    const now = this.#clock();
+    if (!this.#settings.insecure || now - this.#warnedMs < HOUR_MS) return;
+    this.#warnedMs = now;
+    this.#log.warn({}, INSECURE);
+  }
+}
+
+const INSECURE =
+  'tls.insecure is set: anybody on the way can read the events, and take the receiver’s place. Give tls.ca or tls.fingerprint instead';
+
+/** @throws {Error} with a message for people that names setting and file */
+function readFiles({ ca, cert, key, passphrase }: TlsSettings): Files {
+  passphrase?.look();
+  return {
+    ...(ca !== undefined && { ca: readPem('tls.ca', ca) }),
+    ...(cert !== undefined && key !== undefined && readPair(cert, key, passphrase?.reveal())),
+  };
+}
+
+function readPem(setting: string, file: string): string {
+  const pem = readSetting(setting, file);
+  try {
+    certificatesOf(pem);
+  } catch (error) {
+    throw new Error(`${setting}: file ${file} ${(error as Error).message}`);
+  }
+  return pem;
+}
+
+function readSetting(setting: string, file: string): string {
+  try {
+    return readTextFile(file);
+  } catch (error) {
+    throw new Error(`${setting}: ${(error as Error).message}`);
+  }
+}
+
+function readPair(certFile: string, keyFile: string, passphrase: string | undefined): Files {
+  const cert = readPem('tls.cert', certFile);
+  const pem = readSetting('tls.key', keyFile);
+  let key: KeyObject;
+  try {
+    key = createPrivateKey({ key: pem, format: 'pem', ...(passphrase !== undefined && { passphrase }) });
+  } catch (error) {
+    throw new Error(`tls.key: file ${keyFile} ${whyNoKey(pem, passphrase, error)}`);
+  }
+  // Node sends the first one as its own.
+  if (!certificatesOf(cert)[0]?.checkPrivateKey(key))
+    throw new Error(`tls.key: file ${keyFile} does not belong to the first certificate in ${certFile}`);
+  return { cert, key };
+}
+
+function whyNoKey(pem: string, passphrase: string | undefined, error: unknown): string {
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) return 'has no private key in PEM form';
+  const isEncrypted = pem.includes('ENCRYPTED');
+  if (isEncrypted && passphrase === undefined) return 'is encrypted; give tls.passphrase';
+  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  return isEncrypted ? `is not opened by tls.passphrase${code}` : `has a private key that is damaged${code}`;
+}
+
+const OTHER_CA =
+  'its certificate comes from a CA that is not trusted here. Give the CA’s certificate as tls.ca';
+
+const meanings: Readonly<Record<string, string>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: OTHER_CA,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: OTHER_CA,
+  UNABLE_TO_GET_ISSUER_CERT: OTHER_CA,
+  SELF_SIGNED_CERT_IN_CHAIN: OTHER_CA,
+  CERT_SIGNATURE_FAILURE: OTHER_CA,
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    'it has signed its certificate itself. Give that certificate as tls.ca, or pin it with tls.fingerprint',
+  CERT_HAS_EXPIRED: 'its certificate has expired (or the clock here is wrong)',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet (or the clock here is wrong)',
+  INVALID_PURPOSE: 'its certificate is not one for a server',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what answers there does not speak TLS. Is it the right port?',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'what answers there does not speak TLS. Is it the right port?',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it speaks no version of TLS that tls.minVersion allows',
+};
+
+function explainTls(cause: unknown, hasCert: boolean): string | undefined {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return explainName(cause as Misnamed);
+  const meaning = meanings[code] ?? explainAlert(code, hasCert);
+  return meaning && `${meaning} (${code})`;
+}
+
+interface Misnamed extends Error {
+  readonly host?: string;
+  readonly cert?: PeerCertificate;
+}
+
+function explainName({ host, cert }: Misnamed): string {
+  const names = foreignText(cert?.subjectaltname ?? cert?.subject?.CN, []) || 'nobody';
+  return `its certificate is for another name: for ${names}, not for ${host}. If that is the right receiver, say its name in tls.serverName`;
+}
+
+/** What the far end itself had to say. */
+function explainAlert(code: string, hasCert: boolean): string | undefined {
+  const alert = /ALERT_(\w+)$/.exec(code)?.[1];
+  if (alert === undefined) return undefined;
+  if (alert.includes('PROTOCOL_VERSION')) return 'it wants another version of TLS; see tls.minVersion';
+  if (/CERT|CA|ACCESS_DENIED|DECRYPT/.test(alert))
+    return hasCert
+      ? 'it does not take the relay’s certificate. Its log says why'
+      : 'it wants a certificate of the relay. Give tls.cert and tls.key';
+  if (alert.includes('HANDSHAKE_FAILURE') && !hasCert)
+    return 'it breaks off the handshake. Does it want a certificate of the relay (tls.cert, tls.key)?';
+  return 'it breaks off the TLS connection. Its log says why';
+}

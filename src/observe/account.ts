@@ -1,0 +1,54 @@
+import type { JournalOpening, JournalStats, Position } from '../core/journal.ts';
+import type { Source } from '../core/source.ts';
+import { spellCount } from '../lib/spell.ts';
+
+/*
+ * The first log lines say what state was found and from where each part goes on, the last one what is left (D16).
+ */
+
+export function journalFound(opening: JournalOpening, { records, bytes, limitBytes }: JournalStats): string {
+  if (opening.created) return 'first start: a new journal';
+  const percent = Math.round((100 * bytes) / limitBytes);
+  return `journal opened: ${spellCount(records, 'record')}, ${percent}% of its room taken`;
+}
+
+export function sourceBegins(source: Pick<Source, 'describe'>, checkpoint: string | undefined): string {
+  try {
+    const place = source.describe?.(checkpoint);
+    if (place !== undefined) return place;
+  } catch {
+    // The first reading tells what is wrong with it.
+  }
+  return checkpoint === undefined ? 'reads for the first time' : 'goes on from its checkpoint';
+}
+
+/** @param before the journal before its sinks were registered, @param after afterwards */
+export function sinkBegins(
+  name: string,
+  { cursor, sequence }: Position,
+  before: JournalStats,
+  after: JournalStats,
+): string {
+  const waiting = pendingOf(after, name) ?? 0;
+  // One that comes back to the config is not among the sinks before; its events have had numbers already.
+  if (pendingOf(before, name) === undefined && sequence === 0) {
+    return waiting === 0
+      ? 'new: starts at the end of the journal'
+      : `new: starts at the beginning of the journal; ${wait(waiting)} for it`;
+  }
+  return waiting === 0
+    ? 'goes on at the end of the journal; nothing waits for it'
+    : `goes on at batch ${cursor.batch}, record ${cursor.index + 1}; ${wait(waiting)} for it`;
+}
+
+export function whatRemains({ sinks }: JournalStats): string {
+  const waiting = sinks.filter(({ pending }) => pending > 0);
+  if (waiting.length === 0) return 'nothing is waiting: all that was read has been delivered';
+  const each = waiting.map(({ name, pending }) => `${wait(pending)} for ${name}`);
+  return `${each.join(', ')}; delivery goes on at the next start`;
+}
+
+const pendingOf = ({ sinks }: JournalStats, name: string) =>
+  sinks.find((sink) => sink.name === name)?.pending;
+
+const wait = (records: number) => `${spellCount(records, 'record')} wait${records === 1 ? 's' : ''}`;

@@ -1,0 +1,75 @@
+import type { JournalStats } from '../core/journal.ts';
+import { spellDuration, spellSize } from '../lib/spell.ts';
+import type { Failure, Moment, SinkVitals, SourceVitals, Vitals } from './vitals.ts';
+
+/** Why a relay is not ready. */
+export interface Problem {
+  readonly part: 'relay' | 'source' | 'journal' | 'sink';
+  /** Configured name of the source or sink. */
+  readonly name?: string;
+  readonly tenant?: string;
+  /** For people; names the part. */
+  readonly message: string;
+}
+
+/** A source is late when nothing good came for so many of its intervals (F2). */
+const LATE_POLLS = 5;
+/** A sink that has been down for so long is a problem (F2). */
+const DOWN_MS = 300_000;
+
+type Watched = Pick<Vitals, 'started' | 'stopping' | 'sources' | 'sinks'>;
+
+/**
+ * What keeps the relay from being ready (F2); empty when it is. A relay is not ready before each source has had a
+ * good answer; a SIEM that is down is told here after five minutes, and never makes the relay unhealthy.
+ *
+ * @param stats `undefined`: the journal does not answer
+ */
+export function problemsOf(
+  { started, stopping, sources, sinks }: Watched,
+  stats: JournalStats | undefined,
+  { steadyMs: now }: Moment,
+): Problem[] {
+  if (stopping) return [{ part: 'relay', message: 'the relay is stopping' }];
+  if (!stats) return [{ part: 'journal', message: 'journal: it does not answer' }];
+  const pendingOf = (name: string) => stats.sinks.find((sink) => sink.name === name)?.pending ?? 0;
+  return [
+    // While all sources pause there is nothing wrong with each of them.
+    ...(stats.paused ? [journalFull(stats)] : sources.flatMap((source) => late(source, started, now))),
+    ...sinks.flatMap((sink) => down(sink, pendingOf(sink.name), now)),
+  ];
+}
+
+function journalFull({ bytes, limitBytes, sinks }: JournalStats): Problem {
+  const most = sinks.toSorted((a, b) => b.pending - a.pending)[0];
+  const whose = most ? `; most of it waits for sink ${most.name}` : '';
+  const full = `journal: full (${spellSize(bytes)} of ${spellSize(limitBytes)}), all sources pause${whose}`;
+  return { part: 'journal', message: full };
+}
+
+function late(source: SourceVitals, started: Moment, now: number): Problem[] {
+  const { name, tenant, everyMs, good, failure } = source;
+  const problem = (message: string): Problem[] => {
+    const who = `source ${name} (tenant ${tenant})`;
+    return [{ part: 'source', name, tenant, message: `${who}: ${message}${because(failure, good)}` }];
+  };
+  if (!good) return problem(`nothing read since the start ${spellDuration(now - started.steadyMs)} ago`);
+  const silentMs = now - good.steadyMs;
+  return silentMs > LATE_POLLS * everyMs ? problem(`nothing read for ${spellDuration(silentMs)}`) : [];
+}
+
+/** @param pending what waits for the sink: one that is connected, and has nothing to do, is not down */
+function down({ name, connected, changed, failingSince, failure }: SinkVitals, pending: number, now: number) {
+  const failing = failingSince && (!connected || pending > 0) ? [failingSince.steadyMs] : [];
+  const downSince = Math.min(...failing, ...(connected ? [] : [changed.steadyMs]));
+  const downMs = now - downSince;
+  if (downMs <= DOWN_MS) return [];
+  const message = `sink ${name}: down for ${spellDuration(downMs)}${because(failure, undefined)}`;
+  return [{ part: 'sink', name, message } satisfies Problem];
+}
+
+/** The last failure, unless something good came after it. */
+function because(failure: Failure | undefined, good: Moment | undefined): string {
+  if (!failure || (good && good.steadyMs > failure.steadyMs)) return '';
+  return `: ${failure.message}`;
+}

@@ -1,0 +1,142 @@
+import type { Sink } from '../core/sink.ts';
+
+/** Time, told twice. */
+export interface Clock {
+  /** Milliseconds since 1970: for people. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets: for how long something lasts. */
+  readonly steady: () => number;
+}
+
+/** One moment by both clocks. */
+export interface Moment {
+  readonly atMs: number;
+  readonly steadyMs: number;
+}
+
+export interface Failure extends Moment {
+  /** `unavailableReasons`, or `bug`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface SourceVitals {
+  readonly name: string;
+  readonly tenant: string;
+  readonly type: string;
+  /** From one poll to the next. */
+  readonly everyMs: number;
+  /** It has got something done: an answer is on disk that moved its checkpoint, or a reading came to its end. */
+  readonly good: Moment | undefined;
+  /** A reading came to its end. */
+  readonly read: Moment | undefined;
+  readonly failure: Failure | undefined;
+}
+
+export interface SinkVitals {
+  readonly name: string;
+  readonly connected: boolean;
+  /** Since when it is, or is not. */
+  readonly changed: Moment;
+  readonly unconfirmed: number;
+  readonly delivered: Moment | undefined;
+  readonly failure: Failure | undefined;
+  /** The first failure since the last delivery. */
+  readonly failingSince: Moment | undefined;
+  readonly confirms: string | undefined;
+  readonly notes: readonly string[];
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What the parts of a running relay last did; in memory, for readiness and status. */
+export class Vitals {
+  readonly started: Moment;
+  readonly #clock: Clock;
+  #stopping = false;
+  readonly #sources: SourceVitals[] = [];
+  readonly #sinks: { readonly vitals: SinkVitals; readonly sink: Pick<Sink, 'confirms' | 'notes'> }[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.started = this.moment();
+  }
+
+  moment(): Moment {
+    return { atMs: this.#clock.now(), steadyMs: this.#clock.steady() };
+  }
+
+  /** The relay was asked to stop. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  get sources(): readonly SourceVitals[] {
+    return this.#sources;
+  }
+
+  get sinks(): readonly SinkVitals[] {
+    return this.#sinks.map(({ vitals, sink }) => ({
+      ...vitals,
+      confirms: sink.confirms,
+      notes: sink.notes?.() ?? [],
+    }));
+  }
+
+  source(settings: Pick<SourceVitals, 'name' | 'tenant' | 'type' | 'everyMs'>) {
+    const vitals: Writable<SourceVitals> = {
+      ...settings,
+      good: undefined,
+      read: undefined,
+      failure: undefined,
+    };
+    this.#sources.push(vitals);
+    return {
+      healthy: () => {
+        vitals.good = this.moment();
+      },
+      read: () => {
+        vitals.read = this.moment();
+      },
+      failed: (reason: string, message: string) => {
+        vitals.failure = { ...this.moment(), reason, message };
+      },
+    };
+  }
+
+  sink(name: string, sink: Pick<Sink, 'confirms' | 'notes'>) {
+    const vitals: Writable<SinkVitals> = {
+      name,
+      connected: false,
+      changed: this.started,
+      unconfirmed: 0,
+      delivered: undefined,
+      failure: undefined,
+      failingSince: undefined,
+      confirms: undefined,
+      notes: [],
+    };
+    this.#sinks.push({ vitals, sink });
+    return {
+      connected: (connected: boolean) => {
+        if (connected !== vitals.connected) vitals.changed = this.moment();
+        vitals.connected = connected;
+      },
+      unconfirmed: (records: number) => {
+        vitals.unconfirmed = records;
+      },
+      delivered: () => {
+        vitals.delivered = this.moment();
+        vitals.failingSince = undefined;
+      },
+      failed: (reason: string, message: string) => {
+        vitals.failure = { ...this.moment(), reason, message };
+        vitals.failingSince ??= vitals.failure;
+      },
+    };
+  }
+}

@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
+import { endianness } from 'node:os';
+import ipaddr from 'ipaddr.js';
+import { wait } from '../../lib/wait.ts';
+
+/** By which the kernel knows a TCP connection. */
+export interface FourTuple {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+/** A connection as Linux lists it. */
+export interface Listed {
+  /** Neither side has ended it. */
+  readonly isOpen: boolean;
+  /** What the peer's kernel has not yet acknowledged. */
+  readonly unacknowledgedBytes: number;
+}
+
+/** @see linux/include/net/tcp_states.h */
+const ESTABLISHED = '01';
+
+/**
+ * A connection in the text of `/proc/net/tcp` or `tcp6`; `undefined` when it is not in there.
+ *
+ * @see linux/Documentation/networking/proc_net_tcp.rst
+ */
+export function listed(table: string, tuple: FourTuple): Listed | undefined {
+  const pair = `${hexOf(tuple.localAddress, tuple.localPort)} ${hexOf(tuple.remoteAddress, tuple.remotePort)} `;
+  const at = table.indexOf(pair);
+  if (at < 0) return undefined;
+  const [state, queues = ''] = table.slice(at + pair.length, at + pair.length + 20).split(' ');
+  return { isOpen: state === ESTABLISHED, unacknowledgedBytes: Number.parseInt(queues, 16) };
+}
+
+/** An address as the kernel prints it: in words of four bytes, each in the order of the machine. */
+function hexOf(address: string, port: number): string {
+  const bytes = Buffer.from(ipaddr.parse(address.replace(/%.*$/, '')).toByteArray());
+  if (endianness() === 'LE') bytes.swap32();
+  return `${bytes.toString('hex')}:${port.toString(16).padStart(4, '0')}`.toUpperCase();
+}
+
+function fileOf({ localAddress }: FourTuple): string {
+  return isIPv6(localAddress) ? '/proc/self/net/tcp6' : '/proc/self/net/tcp';
+}
+
+/** What the kernel says; `unknown`: it cannot be asked. */
+export type Acknowledgement = 'acknowledged' | 'ended' | 'unknown';
+
+/** The peer's kernel may hold an acknowledgement back for 40 ms; a slow reader may take any time. */
+const FIRST_LOOK_MS = 5;
+const LAST_LOOK_MS = 100;
+/** The list changes while it is read, and may lack for once what is there. */
+const LOOKS_IN_VAIN = 3;
+
+/**
+ * Asks the kernel whether the peer's kernel has acknowledged every byte of a connection, and waits until it has.
+ * That can be asked on Linux only.
+ */
+export class Acknowledged {
+  readonly #read: (file: string) => Promise<string>;
+  readonly #told: (why: string) => void;
+  #isOff = false;
+
+  /** @param told of the kernel not being able to answer, and why; once */
+  constructor(
+    told: (why: string) => void,
+    read: (file: string) => Promise<string> = (file) => readFile(file, 'latin1'),
+  ) {
+    this.#told = told;
+    this.#read = read;
+  }
+
+  /** Rejects by the signal only. */
+  async all(tuple: FourTuple, signal: AbortSignal): Promise<Acknowledgement> {
+    let inVain = 0;
+    for (let ms = FIRST_LOOK_MS; !this.#isOff; ms = Math.min(2 * ms, LAST_LOOK_MS)) {
+      const found = await this.#look(tuple);
+      if (found && !found.isOpen) return 'ended';
+      if (found?.unacknowledgedBytes === 0) return 'acknowledged';
+      if (!found && ++inVain === LOOKS_IN_VAIN) this.#off(`${fileOf(tuple)} does not list our connections`);
+      else await wait(ms, signal);
+    }
+    return 'unknown';
+  }
+
+  /** Bytes that are not acknowledged now: all of them once it has ended, none where that cannot be known. */
+  async outstanding(tuple: FourTuple): Promise<number> {
+    if (this.#isOff) return 0;
+    const found = await this.#look(tuple);
+    if (!found) return 0;
+    return found.isOpen ? found.unacknowledgedBytes : Number.POSITIVE_INFINITY;
+  }
+
+  async #look(tuple: FourTuple): Promise<Listed | undefined> {
+    try {
+      return listed(await this.#read(fileOf(tuple)), tuple);
+    } catch (error) {
+      return this.#off((error as Error).message);
+    }
+  }
+
+  #off(why: string): undefined {
+    if (!this.#isOff) this.#told(why);
+    this.#isOff = true;
+  }
+}

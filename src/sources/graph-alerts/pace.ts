@@ -1,0 +1,91 @@
+import type { Window } from './slice.ts';
+
+/** How a reading goes through its range. Kept in memory only: a restart finds it out again. */
+export interface Pace {
+  /** Ticks of a window. */
+  readonly width: bigint;
+  /**
+   * End of a window that failed, and how many in it have been read since: what follows is halved until what fails
+   * stands alone (R5).
+   */
+  readonly bad?: { readonly to: bigint; readonly passed: number };
+  /** End of a window that had more than one request brings, and how many of its alerts are left. */
+  readonly crowd?: { readonly to: bigint; readonly left: number };
+}
+
+/** A window is aimed at this share of what one request brings. */
+const AIM = 0.7;
+/** After so many windows in a row that were read, nothing in the rest may be bad at all: it is tried in one. */
+const FALSE_ALARM = 2;
+/** A window that had little in it is followed by one that is wider, by this at most. */
+const MOST_WIDENING = 16;
+
+/** The next window of a range that begins at `from`; `top`: alerts that one request brings. */
+export function nextWindow(from: bigint, end: bigint, { width, bad, crowd }: Pace, top: number): Window {
+  let wanted = width;
+  if (crowd && crowd.to > from) {
+    const rest = crowd.to - from;
+    wanted = crowd.left <= AIM * top ? rest : earlier(wanted, rest / 2n);
+  }
+  if (bad && bad.to > from) {
+    const rest = bad.to - from;
+    wanted = earlier(wanted, bad.passed < FALSE_ALARM ? rest / 2n : rest);
+  }
+  return { from, to: earlier(from + atLeastOne(wanted), end) };
+}
+
+/**
+ * The pace after a window was read whole: the next one is wider when it had little in it.
+ *
+ * @param found rows of the last answer, and how many alerts there are in the window, as far as Graph says
+ */
+export function wider(
+  pace: Pace,
+  window: Window,
+  { rows, count = rows }: { rows: number; count: number | undefined },
+  top: number,
+): Pace {
+  const { bad, crowd } = pace;
+  const room = rows === 0 ? MOST_WIDENING : Math.floor((AIM * top) / rows);
+  const widened = (window.to - window.from) * BigInt(Math.min(MOST_WIDENING, Math.max(1, room)));
+  return {
+    // On the way to what fails a window is narrow for that reason alone.
+    width: bad && pace.width > widened ? pace.width : widened,
+    ...(bad && bad.to > window.to && { bad: { to: bad.to, passed: bad.passed + 1 } }),
+    ...(crowd &&
+      crowd.to > window.to && { crowd: { to: crowd.to, left: crowd.left - Math.max(rows, count) } }),
+  };
+}
+
+/**
+ * The pace after a window had more than one request brings.
+ *
+ * @param tie a time that many of its alerts have: it gets a window of its own
+ */
+export function narrower(
+  { bad }: Pace,
+  { from, to }: Window,
+  { count, top, tie }: { count: number | undefined; top: number; tie?: bigint | undefined },
+): Pace {
+  const rest = bad ? { bad } : {};
+  if (tie !== undefined && tie > from && tie < to) return { ...rest, width: tie - from };
+  const share = count === undefined ? 0.5 : Math.min(0.5, (AIM * top) / count);
+  const width = tie === from ? 1n : atLeastOne(BigInt(Math.floor(Number(to - from) * share)));
+  // A count that is less than what came already says nothing.
+  return { ...rest, width, ...(count !== undefined && count > top && { crowd: { to, left: count } }) };
+}
+
+/** The pace after a window failed while other requests work. */
+export const suspicious = (pace: Pace, window: Window): Pace => ({
+  ...pace,
+  bad: { to: window.to, passed: 0 },
+});
+
+/** The pace after an answer was larger than allowed: there may be many alerts in the window, or one that is huge. */
+export const heavy = (pace: Pace, window: Window): Pace => ({
+  ...suspicious(pace, window),
+  width: atLeastOne((window.to - window.from) / 2n),
+});
+
+const earlier = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+const atLeastOne = (width: bigint): bigint => (width > 1n ? width : 1n);

@@ -1,0 +1,230 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { loadConfig } from '../src/config/load.ts';
+import { JournalError, RelayError } from '../src/core/errors.ts';
+import type { Journal } from '../src/core/journal.ts';
+import { openLogger } from '../src/observe/logger.ts';
+import type { Status } from '../src/observe/status.ts';
+import { runRelay } from '../src/relay.ts';
+import { startSimulator, writeSimulatorFiles } from '../src/simulator/index.ts';
+import { neverClose, readAll, type Script, startCollector } from './support/collectors.ts';
+
+/** What a test does to the journal that the relay opens. */
+let tamper: (journal: Journal) => Journal;
+vi.mock(import('../src/journal/journal.ts'), async (importOriginal) => {
+  const original = await importOriginal();
+  return { ...original, openJournal: async (options) => tamper(await original.openJournal(options)) };
+});
+beforeEach(() => {
+  tamper = (journal) => journal;
+});
+
+/** A journal that does all that the real one does but for `changes`. */
+function changed(journal: Journal, changes: Partial<Journal>): Journal {
+  return new Proxy(journal, {
+    get(target, key) {
+      const value = Reflect.get(key in changes ? changes : target, key);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+interface Line {
+  readonly level: string;
+  readonly msg: string;
+  readonly source?: string;
+  readonly sink?: string;
+}
+
+/** Five alerts at a simulated Graph, and a receiver that behaves as `script` says. */
+async function scene(script: Script, listen: (taken: number) => string = () => 'off') {
+  const directory = mkdtempSync(join(tmpdir(), 'relay-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const simulator = await startSimulator({ alerts: 5, rate: 1_000 });
+  onTestFinished(() => simulator.close());
+  const receiver = await startCollector('lf', { script });
+  onTestFinished(() => receiver.close());
+  const rest = `sinks:
+  - name: siem
+    type: syslog
+    host: 127.0.0.1
+    port: ${receiver.port}
+    startFrom: journal
+    confirm: { every: 100ms }
+    delivery: { timeout: 1h }
+server: { listen: '${listen(receiver.port)}' }
+`;
+  const files = await writeSimulatorFiles(directory, simulator, rest);
+  const { config } = loadConfig(files.config);
+
+  /** Runs the relay until it ends, or `stop` is called. */
+  const run = () => {
+    const lines: Line[] = [];
+    const log = openLogger('info', { write: (line) => void lines.push(JSON.parse(line)) });
+    const soft = new AbortController();
+    const delivered: string[] = [];
+    let listening: number | undefined;
+    const ended = runRelay(
+      config,
+      {
+        version: '0.0.0',
+        log,
+        now: Date.now,
+        random: Math.random,
+        watch: {
+          delivered: (_, records) => delivered.push(...records.map(({ id }) => id)),
+          listening: (port) => {
+            listening = port;
+          },
+        },
+      },
+      { soft: soft.signal, hard: new AbortController().signal },
+    );
+    // Looked at by each test, in its own time.
+    ended.catch(() => {});
+    return {
+      ended,
+      delivered,
+      stop: () => soft.abort(),
+      lines,
+      port: () => listening,
+      told: () => lines.map(({ level, msg, source, sink }) => `${level} ${source ?? sink ?? ''}: ${msg}`),
+    };
+  };
+  return { run, receiver };
+}
+
+describe('runRelay()', () => {
+  it('says what it found, where each part goes on, and what is left', async () => {
+    const { run } = await scene(readAll);
+    const first = run();
+    await expect.poll(() => first.delivered, { timeout: 20_000 }).toHaveLength(5);
+    first.stop();
+    await first.ended;
+    // The parts begin side by side.
+    expect(first.told().toSorted()).toEqual([
+      'info : first start: a new journal',
+      'info : nothing is waiting: all that was read has been delivered',
+      expect.stringMatching(/^info alerts: reads for the first time/),
+      'info siem: new: starts at the end of the journal',
+    ]);
+
+    const second = run();
+    await expect.poll(() => second.lines).toHaveLength(3);
+    second.stop();
+    await second.ended;
+    expect(second.told().toSorted()).toEqual([
+      expect.stringMatching(/^info : journal opened: \d+ records, \d+% of its room taken$/),
+      'info : nothing is waiting: all that was read has been delivered',
+      expect.stringMatching(/^info alerts: goes on from/),
+      'info siem: goes on at the end of the journal; nothing waits for it',
+    ]);
+  });
+
+  it('says where its metrics are', async () => {
+    const { run } = await scene(readAll, () => '127.0.0.1:0');
+    const relay = run();
+    await expect.poll(() => relay.port()).toBeDefined();
+    const address = `http://127.0.0.1:${relay.port()}/metrics`;
+    expect(relay.told()).toContain(`info : metrics at ${address}`);
+    expect((await fetch(address)).status).toBe(200);
+    relay.stop();
+    await relay.ended;
+  });
+
+  it('says that it is ready, and how it is', async () => {
+    const { run } = await scene(readAll, () => '127.0.0.1:0');
+    const relay = run();
+    await expect.poll(() => relay.delivered, { timeout: 20_000 }).toHaveLength(5);
+    const ask = (path: string) => fetch(`http://127.0.0.1:${relay.port()}${path}`);
+    expect(await (await ask('/readyz')).text()).toBe('ready\n');
+    // A reading has come to its end, and the cursor is on disk.
+    const look = async () => (await (await ask('/status')).json()) as Status;
+    const settled = async () => {
+      const { sources, sinks } = await look();
+      return sources[0]?.lastRead !== null && sinks[0]?.pending === 0;
+    };
+    await expect.poll(settled, { timeout: 20_000 }).toBe(true);
+    const status = await look();
+    expect(status).toMatchObject({
+      version: '0.0.0',
+      running: true,
+      ready: true,
+      problems: [],
+      sources: [{ name: 'alerts', lastFailure: null, setAside: 0 }],
+      journal: { records: 5, paused: false },
+      sinks: [
+        { name: 'siem', connected: true, pending: 0, unconfirmed: 0, failingSince: null, confirms: 'close' },
+      ],
+      deadLetters: [],
+    });
+    const products = status.sources[0]!.products;
+    expect(products.reduce((sum, { records }) => sum + records, 0)).toBe(5);
+    relay.stop();
+    await relay.ended;
+  });
+
+  it('ends at once when the journal is lost, whatever a sink is waiting for', async () => {
+    const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => {});
+    tamper = (journal) => changed(journal, { failed: lost.promise });
+    const { run, receiver } = await scene(neverClose);
+    const relay = run();
+    await expect.poll(() => receiver.events.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    const error = new JournalError('the disk is gone');
+    lost.reject(error);
+    // The sink would wait an hour; the test would not.
+    await expect(relay.ended).rejects.toBe(error);
+    expect(relay.lines.filter(({ level }) => level === 'fatal')).toMatchObject([
+      { reason: 'the disk is gone', msg: 'the journal is lost: the relay ends' },
+    ]);
+    expect(relay.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  it('throws what went wrong first, and tells what then could not be closed', async () => {
+    const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => {});
+    tamper = (journal) =>
+      changed(journal, {
+        failed: lost.promise,
+        close: async () => {
+          await journal.close();
+          throw new Error('the thread does not end');
+        },
+      });
+    const { run } = await scene(readAll);
+    const relay = run();
+    const error = new JournalError('the disk is gone');
+    lost.reject(error);
+    await expect(relay.ended).rejects.toBe(error);
+    const last = relay.lines.at(-1);
+    expect(last).toMatchObject({ level: 'error', msg: 'not all could be closed in good order' });
+    expect(JSON.stringify(last)).toContain('the thread does not end');
+  });
+
+  it('throws what went wrong in closing when nothing else did', async () => {
+    tamper = (journal) =>
+      changed(journal, {
+        close: async () => {
+          await journal.close();
+          throw new Error('the thread does not end');
+        },
+      });
+    const { run } = await scene(readAll);
+    const relay = run();
+    await expect.poll(() => relay.lines).toHaveLength(3);
+    relay.stop();
+    await expect(relay.ended).rejects.toThrow('not everything could be closed');
+  });
+
+  it('says which setting to change when the address of its server is taken', async () => {
+    const { run } = await scene(readAll, (taken) => `127.0.0.1:${taken}`);
+    const { ended } = run();
+    await expect(ended).rejects.toThrow(RelayError);
+    await expect(ended).rejects.toThrow(
+      /^server\.listen 127\.0\.0\.1:\d+: the address is in use.*Choose another with server\.listen, or "off"\.$/,
+    );
+  });
+});
