@@ -11,17 +11,21 @@ import { openJournal } from './journal/journal.ts';
 import { Closers } from './lib/closers.ts';
 import { runTogether } from './lib/group.ts';
 import type { Stop } from './lib/stop.ts';
+import { attended } from './net/attended.ts';
 import { type Graph, openGraph } from './net/graph.ts';
 import { journalFound, sinkBegins, sourceBegins, whatRemains } from './observe/account.ts';
 import { striker } from './observe/logger.ts';
+import { watchLoop } from './observe/loop.ts';
 import { openMetrics } from './observe/metrics.ts';
+import { sinkObserver, sourceObserver } from './observe/observers.ts';
 import { reportOn } from './observe/report.ts';
 import { openServer } from './observe/server.ts';
 import { Vitals } from './observe/vitals.ts';
 import { type DeliverObserver, delivery } from './pipeline/deliver.ts';
-import { ingest } from './pipeline/ingest.ts';
+import { type IngestOptions, ingest } from './pipeline/ingest.ts';
 import { withTimeout } from './pipeline/policies/timeout.ts';
 import { restarted } from './pipeline/restarted.ts';
+import { Activity, unlessStalled } from './pipeline/stall.ts';
 import { sinks } from './sinks/index.ts';
 import { progressOf, sources } from './sources/index.ts';
 
@@ -48,6 +52,10 @@ const WINDOW_BYTES = 32 * 2 ** 20;
 /** Pause after a reading that failed for another reason than those a source waits out itself. */
 const SOURCE_BACKOFF = { initialMs: 1_000, maxMs: 60_000 };
 
+/** A source is started again that is silent, with no reason to be, for so many polls, and so long (G25). */
+const STALL_POLLS = 10;
+const STALL_MS = 600_000;
+
 /** Milliseconds of a clock that nobody sets. */
 const steady = () => performance.now();
 
@@ -58,6 +66,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
   try {
     const metrics = openMetrics(context.version);
     const vitals = new Vitals({ now, steady });
+    closers.add('watch on the event loop', watchLoop(log, steady));
     const { directory, maxBytes, retention } = config.state;
     const journal = closers.add(
       'journal',
@@ -78,7 +87,6 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const hard = AbortSignal.any([stop.hard, lost.signal]);
 
     const graphs = new Map<string, Graph>();
-    const graph = (tenant: string) => graphs.get(tenant)!;
     for (const settings of config.tenants) {
       const observer = metrics.graph(settings.name);
       const opened = openGraph(settings, {
@@ -99,47 +107,47 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const ingests = config.sources.map((settings) => {
       const { name, tenant } = settings;
       const partLog = log.child({ source: name, tenant });
-      const counts = metrics.source(name, tenant, now);
-      const { miscounted } = counts;
       const { type, every: everyMs, updates } = settings;
       const vital = vitals.source({ name, tenant, type, everyMs });
+      const seen = sourceObserver(metrics.source(name, tenant, now), vital);
+      const { miscounted } = seen;
+      const activity = new Activity(steady);
+      const graph = (which: string) =>
+        attended(graphs.get(which)!, {
+          answered: () => activity.note(),
+          waits(error, waitMs) {
+            activity.note(waitMs);
+            seen.waits(error);
+          },
+        });
       const source = closers.add(
         `source ${name}`,
         buildPlugin(sources, settings, { name, log: partLog, now, steady, miscounted, graph }),
       );
       const observer = {
-        read() {
-          counts.read();
-          vital.read();
-        },
+        read: seen.read,
         kept(page: Page, appended: Appended) {
-          counts.kept(page, appended);
+          seen.kept(page, appended);
+          activity.note();
           watch?.kept?.(appended);
         },
       };
-      const options = { name, source, journal, everyMs, updates, observer };
+      const kept: IngestOptions['journal'] = {
+        checkpoint: (key) => journal.checkpoint(key),
+        append: (page) => journal.append(page),
+        room: (signal) => activity.during(journal.room(signal)),
+      };
+      const options = { name, source, journal: kept, everyMs, updates, observer };
+      const limitMs = Math.max(STALL_POLLS * everyMs, STALL_MS);
       return async (signal: AbortSignal) => {
         const found = await journal.checkpoint({ source: name, tenant });
         partLog.info({}, sourceBegins(source, found));
-        counts.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs);
-        const task = (healthy: () => void) => {
-          const good = () => {
-            healthy();
-            vital.healthy();
-          };
-          return ingest(options, signal, good);
-        };
-        await restarted(task, {
-          log: partLog,
-          backoff: SOURCE_BACKOFF,
-          now,
-          random,
-          signal,
-          failed(reason, message) {
-            counts.failed(reason);
-            vital.failed(reason, message);
-          },
-        });
+        seen.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs);
+        const task = (healthy: () => void) =>
+          unlessStalled((given) => ingest(options, given, healthy), { activity, limitMs, signal });
+        const { failed, healthy } = seen;
+        const backoff = SOURCE_BACKOFF;
+        await restarted(task, { log: partLog, backoff, now, random, signal, failed, healthy });
       };
     });
 
@@ -151,29 +159,23 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         `sink ${name}`,
         buildPlugin(sinks, settings, { name, log: partLog, timeoutMs }),
       );
-      const counts = metrics.sink(name, now);
-      const vital = vitals.sink(name, bare);
+      const seen = sinkObserver(metrics.sink(name, now), vitals.sink(name, bare));
       const observer: DeliverObserver = {
-        ...counts,
-        connected(connected) {
-          counts.connected(connected);
-          vital.connected(connected);
-        },
-        unconfirmed(records) {
-          counts.unconfirmed(records);
-          vital.unconfirmed(records);
-        },
+        ...seen,
         refused(refusals) {
-          counts.refused(refusals.length);
+          seen.refused(refusals.length);
           for (const { record, reason, detail } of refusals) {
             partLog.error({ id: record.id, reason, detail }, 'set aside as a dead letter');
           }
         },
         delivered(records) {
-          counts.delivered(records.map(({ createdMs }) => createdMs));
-          if (records.length > 0) vital.delivered();
+          seen.delivered(records.map(({ createdMs }) => createdMs));
           watch?.delivered?.(name, records);
         },
+      };
+      const waiting = async () => {
+        const { sinks: all } = await journal.stats();
+        return all.find((sink) => sink.name === name) ?? { pending: 0, oldestPendingMs: undefined };
       };
       const from = positions.get(name)!;
       const session = delivery({
@@ -188,6 +190,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         maxInFlight: limits.maxInFlight,
         maxEventBytes,
         maxPerSecond: limits.maxPerSecond,
+        ...(settings.selfEvents && { heartbeat: { everyMs: config.heartbeat.every, waiting } }),
         now,
         observer,
       });
@@ -195,11 +198,8 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       return async (signal: AbortSignal) => {
         partLog.info({ ...from }, sinkBegins(name, from, before, registered));
         const task = (healthy: () => void) => session({ soft: signal, hard }, healthy);
-        const failed = (reason: string, message: string) => {
-          counts.failed(reason);
-          vital.failed(reason, message);
-        };
-        await restarted(task, { log: partLog, backoff, now, random, signal, failed });
+        const { failed, healthy } = seen;
+        await restarted(task, { log: partLog, backoff, now, random, signal, failed, healthy });
       };
     });
 

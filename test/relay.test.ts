@@ -93,7 +93,7 @@ server: { listen: '${listen(receiver.port)}' }
       told: () => lines.map(({ level, msg, source, sink }) => `${level} ${source ?? sink ?? ''}: ${msg}`),
     };
   };
-  return { run, receiver };
+  return { run, receiver, simulator };
 }
 
 describe('runRelay()', () => {
@@ -162,6 +162,22 @@ describe('runRelay()', () => {
     });
     const products = status.sources[0]!.products;
     expect(products.reduce((sum, { records }) => sum + records, 0)).toBe(5);
+    relay.stop();
+    await relay.ended;
+  });
+
+  it('G12: is not ready before its source has been read, and says why that is so', async () => {
+    const { run, simulator } = await scene(readAll, () => '127.0.0.1:0');
+    await simulator.close();
+    const relay = run();
+    await expect.poll(() => relay.port(), { timeout: 20_000 }).toBeDefined();
+    const ready = () => fetch(`http://127.0.0.1:${relay.port()}/readyz`);
+    await expect
+      .poll(async () => await (await ready()).text(), { timeout: 20_000 })
+      .toMatch(
+        /^source alerts \(tenant simulator\): nothing read since the start \S+ ago: .* cannot be reached: /,
+      );
+    expect((await ready()).status).toBe(503);
     relay.stop();
     await relay.ended;
   });

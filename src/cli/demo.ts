@@ -134,6 +134,7 @@ const receiverSink = (port: number): string => `sinks:
     host: 127.0.0.1
     port: ${port}
     startFrom: journal
+    selfEvents: false
     confirm: { by: close, every: 1s }
     format: { type: cef, profile: defender }
 server: { listen: 'off' }

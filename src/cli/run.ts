@@ -9,11 +9,17 @@ import { endSoon, type Io } from './io.ts';
 import { exitCodeOf, messageOf } from './trouble.ts';
 import { version } from './version.ts';
 
+/** Who sends it as to any service, as logrotate does, must not end the relay: that is its meaning without a listener. */
+const HANGUP =
+  'SIGHUP: nothing to do. A file that was moved away is opened anew without it; a changed config needs a restart';
+
 /** Runs the relay until SIGTERM or SIGINT. */
 export async function runCommand(flags: { config?: string }, io: Io): Promise<number> {
   const { config, path, warnings } = loadConfig(flags.config, { mayExpire: true });
   const log = openLogger(config.log.level, io.stderr, secretsOf(config));
   const stop = stopOnSignals(process, { graceMs: () => config.stop.grace, force: io.exit });
+  const onHangup = () => log.info({}, HANGUP);
+  process.on('SIGHUP', onHangup);
   const manager = openServiceManager(process.env, process.pid, log);
   stop.soft.addEventListener('abort', () => {
     log.info({ graceMs: config.stop.grace }, 'stopping');
@@ -32,6 +38,7 @@ export async function runCommand(flags: { config?: string }, io: Io): Promise<nu
     return exitCodeOf(error);
   } finally {
     stop.dispose();
+    process.off('SIGHUP', onHangup);
     manager.close();
     // What the stdout sink has written and nobody reads is still in the journal.
     endSoon(io);

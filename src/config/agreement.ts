@@ -1,3 +1,4 @@
+import { sep } from 'node:path';
 import { hasSecurityAlerts } from '../net/tenant.ts';
 import { didYouMean } from './nearest.ts';
 import type { Path } from './problem.ts';
@@ -21,7 +22,30 @@ export function disagreements(input: unknown): Disagreement[] {
     return [stranger(['sources', index, 'tenant'], tenant, known)];
   });
   const repeated = ['tenants', 'sources', 'sinks'].flatMap((part) => repeatedNames(input, part));
-  return [...repeated, ...strangers, ...strangersOfSinks(input, known), ...cloudsWithoutAlerts(input)];
+  return [
+    ...repeated,
+    ...strangers,
+    ...strangersOfSinks(input, known),
+    ...cloudsWithoutAlerts(input),
+    ...filesInTheWay(input),
+  ];
+}
+
+/** Files of sinks where another sink writes, or the journal: to open one of its files would undo its lock (K9). */
+function filesInTheWay(input: unknown): Disagreement[] {
+  const paths = textsOf(input, 'sinks', 'path');
+  const state = propertyOf(propertyOf(input, 'state'), 'directory');
+  return paths.flatMap((path, index) => {
+    if (path === undefined) return [];
+    const at = ['sinks', index, 'path'];
+    const first = paths.indexOf(path);
+    if (first !== index)
+      return [{ path: at, message: `the same file as sinks[${first}]`, hint: 'give each its own' }];
+    if (typeof state !== 'string' || !`${path}${sep}`.startsWith(`${state}${sep}`)) return [];
+    return [
+      { path: at, message: 'expected a file outside of state.directory', hint: 'that is the journal’s' },
+    ];
+  });
 }
 
 /** Tenants that sinks want the records of. Without tenants the config is one for trying out sinks. */

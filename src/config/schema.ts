@@ -1,10 +1,12 @@
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { knownValues } from '../core/match.ts';
+import { pluginOf } from '../core/plugin.ts';
 import { recordKinds } from '../core/record.ts';
 import { formats } from '../formats/index.ts';
 import { duration, openEnum, place, size } from '../lib/fields.ts';
 import { tenantSchema } from '../net/tenant.ts';
+import type { SinkPlugin } from '../sinks/context.ts';
 import { sinks } from '../sinks/index.ts';
 import { sources } from '../sources/index.ts';
 
@@ -50,7 +52,7 @@ const delivery = z.strictObject({
     .min(1)
     .max(1_000_000)
     .default(10_000)
-    .describe('Most records written and not yet confirmed.'),
+    .describe('Most records written and not yet confirmed, but for `confirm.by: delay`.'),
   maxInFlight: z
     .int()
     .min(1)
@@ -91,6 +93,14 @@ const match = z.strictObject({
   tenant: z.array(z.string()).min(1).optional().describe('Names of tenants.'),
 });
 
+/** Less than 8 KiB, above which rsyslog splits an event (S5). */
+const EVENT_BYTES = 8000;
+
+/** That of the sink, for settings of which the compiler does not know that they are its own. */
+function pluginFor({ type }: { readonly type: string }) {
+  return pluginOf<SinkPlugin<z.ZodObject>>(sinks, type);
+}
+
 const sink = oneOf(sinks, {
   name,
   format: oneOf(formats, {}).prefault({ type: 'cef' }).describe('What an event looks like.'),
@@ -98,14 +108,21 @@ const sink = oneOf(sinks, {
     .int()
     .min(1024)
     .max(1_000_000)
-    .default(8000)
-    .describe('Most bytes of one event with its header; a larger record goes on in further events.'),
+    .optional()
+    .describe(
+      'Most bytes of one event with its header; a larger record goes on in further events. Default: 8000, for ' +
+        '`syslog` over `udp` 2048.',
+    ),
   startFrom: z
     .enum(['now', 'journal'])
     .default('now')
     .describe(
       'Where a new sink begins: with what comes from now on, or with all that the journal still has.',
     ),
+  selfEvents: z
+    .boolean()
+    .default(true)
+    .describe('Whether the sink gets what the relay tells of itself (heartbeats), whatever `match` says.'),
   match: match
     .prefault({})
     .describe(
@@ -113,6 +130,9 @@ const sink = oneOf(sinks, {
         'alert that once matched is told until it is resolved, so that none stays open in the SIEM.',
     ),
   delivery: delivery.prefault({}).describe('How records are sent.'),
+}).transform((settings) => {
+  const { maxEventBytes = pluginFor(settings)?.defaultEventBytes?.(settings) ?? EVENT_BYTES } = settings;
+  return { ...settings, maxEventBytes };
 });
 
 export interface Address {
@@ -178,10 +198,16 @@ export const configSchema = z.strictObject({
     .strictObject({
       listen: listen
         .prefault('127.0.0.1:9464')
-        .describe('Address and port of `/metrics` and `/healthz`, or `off`.'),
+        .describe('Address and port of `/metrics`, `/healthz`, `/readyz` and `/status`, or `off`.'),
     })
     .prefault({})
     .describe('The relay’s own web server.'),
+  heartbeat: z
+    .strictObject({
+      every: duration({ min: '10s', max: '24h' }).prefault('5m').describe('Time from one to the next.'),
+    })
+    .prefault({})
+    .describe('An event to every sink that says "still here", so that a SIEM can tell silence from failure.'),
   log: z
     .strictObject({
       level: z

@@ -2,9 +2,10 @@
 export type Json = null | boolean | number | bigint | string | readonly Json[] | JsonObject;
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
-/** What a record tells about. Further kinds: incident, activity, heartbeat. */
+/** What a source tells about. Further kinds: incident, activity. */
 export const recordKinds = ['alert'] as const;
-export type RecordKind = (typeof recordKinds)[number];
+/** `heartbeat`: the relay tells of itself. */
+export type RecordKind = (typeof recordKinds)[number] | 'heartbeat';
 
 /** Why a record is told (CEF `outcome`). The last five are outside the order per id. */
 export const outcomes = ['new', 'update', 'unrevised', 'late', 'repair', 'retry', 'replay'] as const;

@@ -15,6 +15,12 @@ export interface Room {
   readonly bytes: number;
 }
 
+/** Room as a sink sees it. */
+export interface Window extends Room {
+  /** It bounds by itself what is unconfirmed, and the window of the config does not (S3). */
+  readonly isOwnBound?: true;
+}
+
 /**
  * Why the far end will never be given a record; a closed set, because it is a metric label. `poison`: it breaks the
  * sink each time that it is sent; `crash`: the relay died of it.
@@ -70,7 +76,7 @@ export interface Sink {
   messages(rendered: Rendered): readonly string[];
 
   /** Present room; the pipeline cuts batches to it. A record larger than all room is sent alone. */
-  window(): Room;
+  window(): Window;
 
   /** Ask for the confirmation of everything written, now. Resolves when it came; no-op when nothing is open. */
   confirm(signal: AbortSignal): Promise<void>;

@@ -48,6 +48,8 @@ export interface PageOptions {
   readonly priority?: Priority;
   /** Most tries at passing faults but throttling, which no other url would fare better at; default: without end. */
   readonly attempts?: number;
+  /** Told of each passing fault, and how long it is waited for before the next try, milliseconds. */
+  readonly waits?: (error: UnavailableError, waitMs: number) => void;
 }
 
 /** Is told what happens, for metrics. */
@@ -166,6 +168,7 @@ class TenantGraph implements Graph {
         if (error.reason !== 'throttled' && ++tries >= attempts) throw error;
         const waitMs = Math.max(backoffMs(attempt, this.#backoff, this.#random), error.retryAfterMs ?? 0);
         if (error.reason === 'throttled') this.#observer.throttled(waitMs / 1000);
+        asked.waits?.(error, waitMs);
         await wait(waitMs, signal);
       }
     }

@@ -27,12 +27,15 @@ const NOTIFY_MS = 5_000;
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
  */
 export function openServiceManager(env: NodeJS.ProcessEnv, pid: number, log: Log): ServiceManager {
-  if (!env.NOTIFY_SOCKET) return { ready() {}, stopping() {}, close() {} };
+  const { NOTIFY_SOCKET, PATH } = env;
+  if (!NOTIFY_SOCKET) return { ready() {}, stopping() {}, close() {} };
   let watchdog: NodeJS.Timeout | undefined;
   let told = false;
 
   const tell = (...words: string[]) => {
-    execFile('systemd-notify', words, { env, timeout: NOTIFY_MS }, (error) => {
+    // Nothing else of the environment: there may be secrets in it.
+    const options = { env: { NOTIFY_SOCKET, PATH }, timeout: NOTIFY_MS };
+    execFile('systemd-notify', words, options, (error) => {
       if (!error || told) return;
       told = true;
       log.warn({ reason: error.message.trim() }, 'cannot tell systemd how the relay is');

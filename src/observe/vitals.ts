@@ -41,7 +41,7 @@ export interface SinkVitals {
   readonly unconfirmed: number;
   readonly delivered: Moment | undefined;
   readonly failure: Failure | undefined;
-  /** The first failure since the last delivery. */
+  /** The first failure since the far end last took something. */
   readonly failingSince: Moment | undefined;
   readonly confirms: string | undefined;
   readonly notes: readonly string[];
@@ -131,6 +131,8 @@ export class Vitals {
       },
       delivered: () => {
         vitals.delivered = this.moment();
+      },
+      healthy: () => {
         vitals.failingSince = undefined;
       },
       failed: (reason: string, message: string) => {

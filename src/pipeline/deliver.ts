@@ -6,6 +6,7 @@ import type { RelayRecord } from '../core/record.ts';
 import type { Receipt, Rendered, Room, SendResult, Sink } from '../core/sink.ts';
 import type { Stop } from '../lib/stop.ts';
 import { isAbort, orAbort } from '../lib/wait.ts';
+import { type HeartbeatOptions, heartbeat, Pulse } from './heartbeat.ts';
 import { type Outcome, outcomesOf, refusalsOf } from './outcome.ts';
 import { DeadLetterLimit } from './policies/dead-letter-limit.ts';
 import { Doubt } from './policies/doubt.ts';
@@ -28,7 +29,7 @@ export interface DeliverOptions {
   readonly from: Position;
   /** Most records in one send. */
   readonly batchSize: number;
-  /** Upper bound for what is written and not confirmed, whatever the sink has room for (S1). */
+  /** Upper bound for what is written and not confirmed, unless the sink has one of its own (S1, S3). */
   readonly window: Room;
   /** Most sends at a time. */
   readonly maxInFlight: number;
@@ -36,6 +37,8 @@ export interface DeliverOptions {
   readonly maxEventBytes: number;
   /** Most events a second; 0: no limit. */
   readonly maxPerSecond: number;
+  /** Left out: the sink gets none. */
+  readonly heartbeat?: HeartbeatOptions;
   readonly now: () => number;
   readonly observer: DeliverObserver;
 }
@@ -66,6 +69,7 @@ interface Memory {
   readonly narrowing: Narrowing;
   readonly deadLetters: DeadLetterLimit;
   readonly rate: Rate;
+  readonly pulse: Pulse | undefined;
 }
 
 /**
@@ -87,6 +91,7 @@ export function delivery(options: DeliverOptions): (stop: Stop, healthy: () => v
     narrowing: new Narrowing(now),
     deadLetters: new DeadLetterLimit(now),
     rate: new Rate(options.maxPerSecond, now),
+    pulse: options.heartbeat && new Pulse(options.heartbeat.everyMs, now),
   };
   return (stop, healthy) => session(options, memory, stop, healthy);
 }
@@ -98,7 +103,7 @@ async function session(
   healthy: () => void,
 ): Promise<void> {
   const { name, sink, journal, observer, format } = options;
-  const { narrowing, deadLetters, rate } = memory;
+  const { narrowing, deadLetters, rate, pulse } = memory;
   const { headerBytes } = sink;
   const rendering = {
     format,
@@ -122,10 +127,15 @@ async function session(
   let settling: Promise<void> = Promise.resolve();
 
   const settle = async ({ batch, receipt }: Flight): Promise<void> => {
-    const outcomes = outcomesOf(batch.steps, await (await receipt).confirmed);
+    const result = await (await receipt).confirmed;
     out.shift();
     unconfirmed.subtract(batch);
-    const certain = doubt.answered(outcomes);
+    if (batch.steps.length === 0) {
+      // A heartbeat: nothing of the journal.
+      if (result.refused.length === 0) healthy();
+      return;
+    }
+    const certain = doubt.answered(outcomesOf(batch.steps, result));
     const admitted = deadLetters.admit(certain);
     advance(admitted);
     if (admitted.length < certain.length) throw deadLetters.paused(certain.slice(admitted.length));
@@ -192,6 +202,19 @@ async function session(
       render(loan, choices, from, room, { ...rendering, nowMs: options.now() }, force),
     );
 
+  /** Between two batches, after the number that was given last (S7). */
+  const beat = async ({ waiting }: HeartbeatOptions): Promise<void> => {
+    const found = await orAbort(waiting(), writing);
+    const { stream, sequence } = written;
+    const sentMs = options.now();
+    const record = heartbeat(found, sequence, sentMs);
+    const events = format(record, { stream, sequence, sentMs, maxBytes: rendering.maxBytes });
+    const bytes = events.reduce((sum, text) => sum + Buffer.byteLength(text) + headerBytes, 0);
+    send({ steps: [], rendered: [{ record, stream, sequence, events }], end: written, bytes });
+  };
+
+  const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal);
+
   /** Everything written is confirmed, and everything confirmed is settled. */
   const drain = async (): Promise<void> => {
     await orAbort(queue.onIdle(), sending);
@@ -204,14 +227,22 @@ async function session(
       // One batch is made ready while another is being written, no more.
       await orAbort(queue.onSizeLessThan(1), writing);
       const nothingOut = unconfirmed.records === 0;
-      const bound = { ...options.window, records: Math.min(options.window.records, narrowing.limit) };
-      const left = roomLeft(sink.window(), bound, unconfirmed, unwritten);
+      const present = sink.window();
+      const { records, bytes } = present.isOwnBound ? BOUNDLESS : options.window;
+      const bound = { bytes, records: Math.min(records, narrowing.limit) };
+      const left = roomLeft(present, bound, unconfirmed, unwritten);
       if (left.records < 1 && !nothingOut) {
         await drain();
         continue;
       }
+      if (options.heartbeat && pulse?.isDue) {
+        pulse.beat();
+        await beat(options.heartbeat);
+        continue;
+      }
       const room = { ...left, records: Math.min(left.records, rate.burst) };
-      const loan = await journal.take(written.cursor, options.batchSize, writing);
+      const loan = pulse ? await pulse.before(writing, takeNext) : await takeNext(writing);
+      if (loan === undefined) continue;
       const choices = await orAbort(selection.choose(loan.records), writing);
       const batch = make(loan, choices, written, room, nothingOut);
       if (batch === undefined) {

@@ -34,6 +34,8 @@ export async function ingest(
     await journal.room(signal);
     const begun = performance.now();
     for await (const page of source.read(checkpoint, signal)) {
+      // One that was given up (see `unlessStalled`) must not keep anything when it comes to itself again.
+      signal.throwIfAborted();
       const { reading, records, dateMs, floor, unread, readAgain } = page;
       // Records and checkpoint in one transaction: a crash here repeats a page, it never skips one (K1).
       const append = { ...key, reading, records, dateMs, checkpoint: page.checkpoint, floor, updates };

@@ -16,7 +16,7 @@ export interface Step {
 
 /** Consecutive records of the journal, made ready for one `send`. */
 export interface Batch {
-  /** One for each record; never empty. */
+  /** One for each record; none for a heartbeat. */
   readonly steps: readonly Step[];
   /** Those that are sent. */
   readonly rendered: readonly Rendered[];

@@ -16,6 +16,8 @@ export interface RestartOptions {
    * be shown to everybody who may ask for the status.
    */
   readonly failed: (reason: string, message: string) => void;
+  /** Told whenever it has got something done. */
+  readonly healthy?: () => void;
 }
 
 const UNFORESEEN = 'failed unexpectedly; the log has the details';
@@ -35,6 +37,7 @@ export async function restarted(
   const healthy = () => {
     attempt = 0;
     outage.healthy();
+    options.healthy?.();
   };
   try {
     while (!signal.aborted) {

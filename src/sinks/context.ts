@@ -1,4 +1,7 @@
+import type { z } from 'zod';
 import type { Log } from '../core/log.ts';
+import type { Plugin } from '../core/plugin.ts';
+import type { Sink } from '../core/sink.ts';
 
 /** What a sink is given besides its settings. */
 export interface SinkContext {
@@ -7,4 +10,10 @@ export interface SinkContext {
   readonly log: Log;
   /** `delivery.timeout`, milliseconds: bounds each connect and, separately, each confirmation inside the sink. */
   readonly timeoutMs: number;
+}
+
+/** What a folder of `sinks/` exports. */
+export interface SinkPlugin<Schema extends z.ZodObject> extends Plugin<Schema, Sink, SinkContext> {
+  /** Most bytes of an event when `maxEventBytes` is not set; left out: what all sinks have. */
+  defaultEventBytes?(settings: z.output<Schema>): number | undefined;
 }

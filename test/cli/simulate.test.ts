@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { connect } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { start } from './child.ts';
 
@@ -60,6 +62,31 @@ describe('simulate', () => {
     expect(next).not.toBe(ca);
     expect(await account(second.url, next)).toContain('raised');
     await second.end();
+  });
+
+  it('has the name in its certificate and in relay.yaml by which others reach it', async () => {
+    const dir = folder();
+    const program = start(['simulate', '--dir', dir, '--host', '0.0.0.0', '--name', 'graph.test']);
+    await expect.poll(() => program.stdout, { timeout: 20_000 }).toContain('defender-relay run --config');
+    const url = new URL(/https:\/\/graph\.test:\d+/.exec(program.stdout)![0]);
+    expect(readFileSync(join(dir, 'relay.yaml'), 'utf8')).toContain(`graphEndpoint: ${url.origin}\n`);
+    // Asked at an address of this machine, and known by its name.
+    const socket = connect({
+      host: '127.0.0.2',
+      port: Number(url.port),
+      servername: url.hostname,
+      ca: readFileSync(join(dir, 'ca.pem'), 'utf8'),
+    });
+    await once(socket, 'secureConnect');
+    socket.destroy();
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toEqual([0, null]);
+  });
+
+  it('refuses a name that is none', async () => {
+    const program = start(['simulate', '--name', 'graph/test']);
+    expect(await program.ended).toEqual([2, null]);
+    expect(program.stderr).toContain('expected a name such as');
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('prints where it is, and ends well at %s', async (signal) => {

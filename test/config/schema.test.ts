@@ -1,10 +1,16 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { type Address, type Config, parseListen, type SinkConfig } from '../../src/config/schema.ts';
+import {
+  type Address,
+  type Config,
+  configSchema,
+  parseListen,
+  type SinkConfig,
+} from '../../src/config/schema.ts';
 import type { Secret } from '../../src/lib/secret.ts';
 
 describe('Config', () => {
   it('knows the settings of each plugin by its type', () => {
-    expectTypeOf<SinkConfig['type']>().toEqualTypeOf<'syslog' | 'stdout'>();
+    expectTypeOf<SinkConfig['type']>().toEqualTypeOf<'syslog' | 'file' | 'stdout'>();
     const hostOf = (sink: SinkConfig): string | undefined => {
       if (sink.type === 'syslog') {
         expectTypeOf(sink.port).toEqualTypeOf<number | undefined>();
@@ -30,6 +36,18 @@ describe('Config', () => {
     type Credential = Config['tenants'][number]['credential'];
     expectTypeOf<(Credential & { type: 'client-secret' })['clientSecret']>().toEqualTypeOf<Secret>();
     expectTypeOf<Config['server']['listen']>().toEqualTypeOf<Address | 'off'>();
+  });
+});
+
+describe('maxEventBytes', () => {
+  it.each([
+    [{ type: 'syslog', host: 'siem' }, 8000],
+    [{ type: 'syslog', host: 'siem', transport: 'udp' }, 2048],
+    [{ type: 'syslog', host: 'siem', transport: 'udp', maxEventBytes: 8000 }, 8000],
+    [{ type: 'stdout' }, 8000],
+  ])('S7: of %j is %i', (settings, expected) => {
+    const { sinks } = configSchema.parse({ sinks: [{ name: 'siem', ...settings }] });
+    expect(sinks[0]?.maxEventBytes).toBe(expected);
   });
 });
 

@@ -89,9 +89,13 @@ function newVolume(): string {
   return folder;
 }
 
-/** What the container of rsyslog runs, with the config where it is here. */
+/**
+ * What the container of rsyslog runs, with the config where it is here. Through a pipe, as in a container: the standard
+ * output that Node gives to a child is a socket, and that cannot be opened as /dev/stdout.
+ */
 function rsyslogCommand(): string[] {
   const entrypoint = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(rsyslogDockerfile)![1]!) as string[];
   const config = join(root, 'deploy/compose/rsyslog/rsyslog.conf');
-  return entrypoint.map((word) => (word === '/etc/rsyslog.conf' ? config : word));
+  const command = entrypoint.map((word) => (word === '/etc/rsyslog.conf' ? config : word));
+  return ['sh', '-c', '"$@" | cat', 'sh', ...command];
 }

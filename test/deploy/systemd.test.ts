@@ -1,10 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startSimulator, writeSimulatorFiles } from '../../src/simulator/index.ts';
+import { start } from '../cli/child.ts';
 import { whyMissing } from '../peers/missing.ts';
 import { testFolder } from '../support/folder.ts';
+import { notifySocket } from '../support/notify-socket.ts';
 import { root } from './stand-in.ts';
+
+const TIMEOUT = { timeout: 20_000 };
+const relayToStdout = "sinks: [{ name: console, type: stdout }]\nserver: { listen: 'off' }\n";
 
 const unit = join(root, 'deploy/systemd/defender-relay.service');
 
@@ -52,5 +58,18 @@ describe.skipIf(whyMissing('systemd'))('the systemd unit (skipped without system
     expect({ status, stderr }).toMatchObject({ status: 0 });
     expect(stdout + stderr).toContain("'defender-relay'");
     expect(readFileSync(unit, 'utf8')).toContain('\nUser=defender-relay\n');
+  });
+
+  it('hears from the relay when it is ready and when it ends', async () => {
+    const systemd = await notifySocket();
+    const simulator = await startSimulator({ alerts: 1 });
+    onTestFinished(() => simulator.close());
+    const { config } = await writeSimulatorFiles(testFolder(), simulator, relayToStdout);
+    const relay = start(['run', '--config', config], { env: systemd.env });
+    await expect.poll(() => systemd.told('READY=1'), TIMEOUT).toBe(1);
+    expect(systemd.told('STOPPING=1')).toBe(0);
+    relay.child.kill('SIGTERM');
+    expect(await relay.ended, relay.stderr).toEqual([0, null]);
+    await expect.poll(() => systemd.told('STOPPING=1'), TIMEOUT).toBe(1);
   });
 });

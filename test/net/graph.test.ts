@@ -155,6 +155,22 @@ describe('page()', () => {
     expect(log.lines[1]).toMatchObject({ level: 'info', fields: { tries: 200 } });
   });
 
+  it('tells who asks of each fault that is waited out, and how long', async () => {
+    const busy = graphError(429, 'TooManyRequests', 'Too many requests.');
+    const { graph, origin, stop } = await open({ graph: (_, n) => (n < 2 ? busy : good) });
+    const waits: [string, number][] = [];
+    await graph.page(`${origin}/v1.0/security/alerts_v2`, {
+      maxBytes: 10_000,
+      role: ROLE,
+      signal: stop.signal,
+      waits: ({ reason }, waitMs) => waits.push([reason, waitMs]),
+    });
+    expect(waits).toEqual([
+      ['throttled', expect.any(Number)],
+      ['throttled', expect.any(Number)],
+    ]);
+  });
+
   it.each([
     ['seconds', '120', 120],
     ['a date', 'Mon, 19 Aug 2024 12:01:30 GMT', 90],

@@ -1,38 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openServiceManager } from '../../src/observe/notify.ts';
 import { whyMissing } from '../peers/missing.ts';
-import { testFolder } from '../support/folder.ts';
 import { collectLog } from '../support/log.ts';
+import { notifySocket } from '../support/notify-socket.ts';
 
-const python = '/usr/bin/python3';
-const missing = whyMissing('systemd') !== undefined || !existsSync(python);
+const missing = whyMissing('systemd') !== undefined;
 const TIMEOUT = { timeout: 10_000 };
-
-/** What systemd does: takes datagrams at a Unix socket, which Node cannot. */
-async function receiver() {
-  const socket = join(testFolder(), 'notify');
-  const script = `import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-print('ready', flush=True)
-while True: print(s.recv(4096).decode(), flush=True)`;
-  const child = spawn(python, ['-c', script, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (data: string) => {
-    text += data;
-  });
-  await once(child.stdout, 'data');
-  return {
-    env: { PATH: process.env.PATH, NOTIFY_SOCKET: socket },
-    /** So many times it has been told so. */
-    told: (word: string) => text.split('\n').filter((line) => line === word).length,
-  };
-}
 
 function open(env: NodeJS.ProcessEnv) {
   const log = collectLog();
@@ -43,9 +16,9 @@ function open(env: NodeJS.ProcessEnv) {
 
 const alive = async () => {};
 
-describe.skipIf(missing)('openServiceManager() with systemd-notify (skipped without it or python3)', () => {
+describe.skipIf(missing)('openServiceManager() with systemd-notify (skipped without it)', () => {
   it('tells systemd when the relay is ready and when it ends', async () => {
-    const systemd = await receiver();
+    const systemd = await notifySocket();
     const { manager, log } = open(systemd.env);
     manager.ready(alive);
     await expect.poll(() => systemd.told('READY=1'), TIMEOUT).toBe(1);
@@ -56,7 +29,7 @@ describe.skipIf(missing)('openServiceManager() with systemd-notify (skipped with
   });
 
   it('feeds the watchdog as long as the journal answers', async () => {
-    const systemd = await receiver();
+    const systemd = await notifySocket();
     const { manager } = open({ ...systemd.env, WATCHDOG_USEC: '60000', WATCHDOG_PID: '4711' });
     let asked = 0;
     let answers = true;
@@ -77,7 +50,7 @@ describe.skipIf(missing)('openServiceManager() with systemd-notify (skipped with
   });
 
   it('leaves a watchdog alone that is for another process', async () => {
-    const systemd = await receiver();
+    const systemd = await notifySocket();
     const { manager } = open({ ...systemd.env, WATCHDOG_USEC: '3000', WATCHDOG_PID: '1' });
     let asked = 0;
     manager.ready(async () => {

@@ -109,7 +109,7 @@ describe('problemsOf()', () => {
     // What has nothing to do may be well.
     expect(problems()).toEqual([]);
     expect(problems(waiting)).toEqual(['sink siem: down for 6m: no answer']);
-    sink.delivered();
+    sink.healthy();
     expect(problems(waiting)).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeNamespace } from '../support/namespace.ts';
@@ -30,7 +31,18 @@ const peers = {
   'syslog-ng': { files: [SYSLOG_NG], install: 'scripts/fetch-syslog-ng.sh' },
   buildah: { files: ['/usr/bin/buildah'], install: install('buildah'), probe: mustBeRoot },
   'docker-compose': { files: ['/usr/bin/docker-compose'], install: install('docker-compose') },
-  systemd: { files: ['/usr/bin/systemd-analyze', '/usr/bin/systemd-notify'], install: install('systemd') },
+  systemd: {
+    // Python takes what systemd-notify says: Node has no sockets of that kind.
+    files: ['/usr/bin/systemd-analyze', '/usr/bin/systemd-notify', '/usr/bin/python3'],
+    install: install('systemd python3'),
+  },
+  logrotate: { files: ['/usr/sbin/logrotate'], install: install('logrotate') },
+  // Tests mount small file systems, and do things as another user.
+  'file systems of their own': {
+    files: ['/usr/bin/mount', '/usr/bin/setpriv'],
+    install: install('mount util-linux'),
+    probe: mountOne,
+  },
   'network namespaces': {
     files: ['/usr/sbin/ip', '/usr/sbin/iptables'],
     install: install('iproute2 iptables'),
@@ -38,6 +50,17 @@ const peers = {
   },
 } as const satisfies Record<string, Needs>;
 export type PeerName = keyof typeof peers;
+
+function mountOne(): void {
+  mustBeRoot();
+  const folder = mkdtempSync(join(tmpdir(), 'defender-relay-test-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'pipe' });
+    execFileSync('umount', [folder]);
+  } finally {
+    rmdirSync(folder);
+  }
+}
 
 function mustBeRoot(): void {
   if (user !== 0) throw new Error('it is for root only');

@@ -78,6 +78,29 @@ describe('delivery()', () => {
     expect(most).toBe(4);
   });
 
+  it('leaves it to a sink how much may be unconfirmed that bounds it by itself, whatever the window', async () => {
+    const journal = new MemoryJournal(records(20));
+    const { promise: confirmed, resolve } = Promise.withResolvers<SendResult>();
+    const outAtConfirm: number[] = [];
+    let out = 0;
+    const sink = custom({
+      async send(batch) {
+        out += batch.length;
+        return { confirmed };
+      },
+      window: () => ({ records: 15 - out, bytes: 1000, isOwnBound: true }),
+      async confirm() {
+        outAtConfirm.push(out);
+        out = 0;
+        resolve({ refused: [] });
+      },
+    });
+    const window = { records: 1, bytes: 1 };
+    await deliverAll(journal, deliverOptions(journal, sink, { window, batchSize: 5 }));
+    expect(outAtConfirm[0]).toBeGreaterThanOrEqual(10);
+    expect(Math.max(...outAtConfirm)).toBeLessThanOrEqual(15);
+  });
+
   it('sends a record that is larger than all room by itself', async () => {
     const journal = new MemoryJournal(records(3));
     const sink = new ScriptedSink({ room: { records: 10, bytes: 2 } });

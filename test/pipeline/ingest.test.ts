@@ -80,6 +80,19 @@ describe('ingest()', () => {
     expect(kept.map(({ records }) => records.map(({ id }) => id))).toEqual([['a', 'b'], ['c']]);
   });
 
+  it('G25: keeps nothing more once it was given up, whenever its source comes to itself', async () => {
+    const stuck = Promise.withResolvers<void>();
+    const { run, stop, kept } = scene(async function* () {
+      await stuck.promise;
+      yield page('late', 'a');
+    });
+    const running = run();
+    stop.abort();
+    stuck.resolve();
+    await expect(running).rejects.toMatchObject({ name: 'AbortError' });
+    expect(kept).toEqual([]);
+  });
+
   it('keeps the checkpoint of a page without records: a quiet source does not lag', async () => {
     const { run, stop, kept } = scene(async function* () {
       yield page('quiet');

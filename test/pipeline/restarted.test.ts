@@ -174,6 +174,32 @@ describe('restarted()', () => {
     expect(stop.signal.aborted).toBe(true);
   });
 
+  it('tells what may be shown to everybody: of what nobody foresaw nothing but that', async () => {
+    const stop = new AbortController();
+    const told: string[] = [];
+    const failures = [down(), new Error('canary in /home/somebody')];
+    const task = async (healthy: () => void) => {
+      const failure = failures.shift();
+      if (failure) throw failure;
+      healthy();
+      stop.abort();
+    };
+    await restarted(task, {
+      log: collectLog(),
+      backoff: { initialMs: 1, maxMs: 1 },
+      now: () => 0,
+      random: () => 0,
+      signal: stop.signal,
+      failed: (reason, message) => told.push(`${reason}: ${message}`),
+      healthy: () => told.push('healthy'),
+    });
+    expect(told).toEqual([
+      expect.stringMatching(/^\w+: the siem is down$/),
+      'bug: failed unexpectedly; the log has the details',
+      'healthy',
+    ]);
+  });
+
   it('does not begin when it has been asked to end', async () => {
     const options = { log: collectLog(), backoff: { initialMs: 1, maxMs: 1 }, now: () => 0, random: () => 0 };
     const task = () => expect.fail('it began');

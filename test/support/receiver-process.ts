@@ -65,6 +65,7 @@ function serve(accepted: Accepted, file: string): void {
   const { socket } = accepted;
   const own = behaviour;
   let bytes = 0;
+  let text = '';
   writeFileSync(file, '');
   open.add(accepted);
   socket.on('error', () => {});
@@ -75,7 +76,10 @@ function serve(accepted: Accepted, file: string): void {
     bytes += data.length;
     bytesSinceReset += data.length;
     if (own.does === 'read-slowly') block((data.length / own.bytesPerSecond) * 1000);
-    else if (own.does === 'close' && bytes >= own.afterBytes) close(accepted);
+    else if (own.does === 'choke') {
+      text = text.slice(-own.on.length) + data.toString('latin1');
+      if (text.includes(own.on)) accepted.tcp.resetAndDestroy();
+    } else if (own.does === 'close' && bytes >= own.afterBytes) close(accepted);
     else if (own.does === 'reset' && resets < own.times && bytesSinceReset >= own.everyBytes) {
       if (!hasFrozen) block(own.frozenMs);
       hasFrozen = true;

@@ -17,6 +17,7 @@ import { Tail } from './tail.ts';
  * - `ignore`: accepts (with TLS shakes hands), and reads nothing.
  * - `keep-open`: reads all, and never closes.
  * - `close`: closes a connection by itself, with a FIN, as soon as it has read so many bytes of it.
+ * - `choke`: resets a connection as soon as that text has come on it.
  * - `reset`: each time that it has read so many bytes over all connections, reads nothing for `frozenMs`, and then resets
  *   them, with something unread. After so many `times` it only reads.
  */
@@ -24,6 +25,7 @@ export type Behaviour =
   | { readonly does: 'read' | 'ignore' | 'keep-open' }
   | { readonly does: 'read-slowly'; readonly bytesPerSecond: number }
   | { readonly does: 'close'; readonly afterBytes: number }
+  | { readonly does: 'choke'; readonly on: string }
   | {
       readonly does: 'reset';
       readonly everyBytes: number;

@@ -2,6 +2,7 @@ import type { Format } from '../../core/format.ts';
 import { type Alert, draftOf } from './alert.ts';
 import { clean, createEncoder, type Escaping } from './escape.ts';
 import { classIdOf, nameOf, productOf, type SignatureId, severityOf } from './header.ts';
+import { heartbeatLine } from './heartbeat.ts';
 import { renderParts } from './parts.ts';
 import { object, text } from './read.ts';
 
@@ -15,6 +16,7 @@ export function createCef(options: CefOptions): Format {
   const encoder = createEncoder(options);
   const vendor = clean(options.vendor) || 'Microsoft';
   return (record, stamp) => {
+    if (record.kind === 'heartbeat') return [heartbeatLine(record, stamp)];
     const alert: Alert = object(record.body);
     const draft = draftOf(record, alert);
     const name = nameOf(alert);

@@ -24,7 +24,7 @@ export interface Telling {
 }
 
 /** Version of our mapping; raised when a key changes its meaning. */
-const MAPPING_VERSION = '1';
+export const MAPPING_VERSION = '1';
 
 /** Less cannot hold ids, times and a name: a smaller budget is taken for this. */
 const MIN_BYTES = 1024;

@@ -18,10 +18,17 @@ export interface Listed {
   readonly isOpen: boolean;
   /** What the peer's kernel has not yet acknowledged. */
   readonly unacknowledgedBytes: number;
+  /** The peer's kernel answers, and has no room for more, because nobody reads there. */
+  readonly isFull: boolean;
 }
+
+/** What is not acknowledged now. */
+export type Outstanding = Pick<Listed, 'unacknowledgedBytes' | 'isFull'>;
 
 /** @see linux/include/net/tcp_states.h */
 const ESTABLISHED = '01';
+/** The timer that is set: one that asks for room again and again. */
+const ZERO_WINDOW_PROBE = '04';
 
 /**
  * A connection in the text of `/proc/net/tcp` or `tcp6`; `undefined` when it is not in there.
@@ -32,8 +39,12 @@ export function listed(table: string, tuple: FourTuple): Listed | undefined {
   const pair = `${hexOf(tuple.localAddress, tuple.localPort)} ${hexOf(tuple.remoteAddress, tuple.remotePort)} `;
   const at = table.indexOf(pair);
   if (at < 0) return undefined;
-  const [state, queues = ''] = table.slice(at + pair.length, at + pair.length + 20).split(' ');
-  return { isOpen: state === ESTABLISHED, unacknowledgedBytes: Number.parseInt(queues, 16) };
+  const [state, queues = '', timer = ''] = table.slice(at + pair.length, at + pair.length + 32).split(' ');
+  return {
+    isOpen: state === ESTABLISHED,
+    unacknowledgedBytes: Number.parseInt(queues, 16),
+    isFull: timer.startsWith(ZERO_WINDOW_PROBE),
+  };
 }
 
 /** An address as the kernel prints it: in words of four bytes, each in the order of the machine. */
@@ -46,6 +57,8 @@ function hexOf(address: string, port: number): string {
 function fileOf({ localAddress }: FourTuple): string {
   return isIPv6(localAddress) ? '/proc/self/net/tcp6' : '/proc/self/net/tcp';
 }
+
+const NOTHING_KNOWN: Outstanding = { unacknowledgedBytes: 0, isFull: false };
 
 /** What the kernel says; `unknown`: it cannot be asked. */
 export type Acknowledgement = 'acknowledged' | 'ended' | 'unknown';
@@ -87,12 +100,11 @@ export class Acknowledged {
     return 'unknown';
   }
 
-  /** Bytes that are not acknowledged now: all of them once it has ended, none where that cannot be known. */
-  async outstanding(tuple: FourTuple): Promise<number> {
-    if (this.#isOff) return 0;
-    const found = await this.#look(tuple);
-    if (!found) return 0;
-    return found.isOpen ? found.unacknowledgedBytes : Number.POSITIVE_INFINITY;
+  /** All bytes once it has ended, none where that cannot be known. */
+  async outstanding(tuple: FourTuple): Promise<Outstanding> {
+    const found = this.#isOff ? undefined : await this.#look(tuple);
+    if (!found) return NOTHING_KNOWN;
+    return found.isOpen ? found : { unacknowledgedBytes: Number.POSITIVE_INFINITY, isFull: false };
   }
 
   async #look(tuple: FourTuple): Promise<Listed | undefined> {

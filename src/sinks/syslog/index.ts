@@ -1,11 +1,9 @@
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import type { Plugin } from '../../core/plugin.ts';
-import type { Sink } from '../../core/sink.ts';
 import { duration, port } from '../../lib/fields.ts';
 import { TlsClient, tlsSchema } from '../../net/tls.ts';
-import type { SinkContext } from '../context.ts';
+import type { SinkPlugin } from '../context.ts';
 import { Acknowledged } from './acknowledged.ts';
 import type { Connect } from './connection.ts';
 import { type Framing, framings } from './frame.ts';
@@ -17,7 +15,7 @@ import { printable, rfc5424 } from './rfc5424.ts';
 import { confirmations, SyslogSink } from './syslog-sink.ts';
 import { overTcp } from './transports/tcp.ts';
 import { overTls } from './transports/tls.ts';
-import { MAX_DATAGRAM_BYTES, overUdp } from './transports/udp.ts';
+import { DEFAULT_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES, overUdp } from './transports/udp.ts';
 
 const transports = ['tcp', 'udp', 'tls'] as const;
 type Transport = (typeof transports)[number];
@@ -160,9 +158,10 @@ const schema = z
 
 export type SyslogSettings = z.output<typeof schema>;
 
-export const syslog: Plugin<typeof schema, Sink, SinkContext> = {
+export const syslog: SinkPlugin<typeof schema> = {
   schema,
   summary: 'Syslog over UDP, TCP or TLS; over TCP and TLS confirmed by half-closing the connection.',
+  defaultEventBytes: ({ transport }) => (transport === 'udp' ? DEFAULT_DATAGRAM_BYTES : undefined),
   create(settings, { log, timeoutMs }) {
     const { transport, confirm } = settings;
     const clock = () => performance.now();

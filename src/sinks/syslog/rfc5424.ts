@@ -18,7 +18,8 @@ export function rfc5424(names: Names, { record, stream, sequence }: HeaderFields
   const appName = printable(names.appName, MAX_BYTES.appName);
   const procId = printable(String(stream), MAX_BYTES.procId);
   const msgId = printable(record.kind, MAX_BYTES.msgId);
-  const meta = `[meta sequenceId="${sequenceId(sequence)}"]`;
+  // A heartbeat has no number of its own (S7).
+  const meta = record.kind === 'heartbeat' ? '-' : `[meta sequenceId="${sequenceId(sequence)}"]`;
   const start = `${pri(names.facility, record.severity)}1 ${timestamp(record.timeMs)}`;
   return `${start} ${hostName} ${appName} ${procId} ${msgId} ${meta} `;
 }

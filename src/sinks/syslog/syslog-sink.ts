@@ -1,6 +1,6 @@
 import { UnavailableError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
+import type { Receipt, Rendered, Room, SendResult, Sink, Window } from '../../core/sink.ts';
 import { abortError, orAbort } from '../../lib/wait.ts';
 import type { Acknowledged } from './acknowledged.ts';
 import { confirmByClose, quietMs } from './confirm.ts';
@@ -37,13 +37,19 @@ export interface SyslogSinkOptions {
 }
 
 const NO_ROOM: Room = { records: 0, bytes: 0 };
-/** Without confirmations by close nothing but the pipeline's own window bounds what is written. */
+/**
+ * What may be unconfirmed by `delay`: all that was sent within `confirm.after`, as far as memory goes. The pipeline
+ * holds on to the records, which are up to six times as large as their events (seen: 85 MB).
+ */
+const DELAY_ROOM: Room = { records: Number.MAX_SAFE_INTEGER, bytes: 16 * 2 ** 20 };
+/** With `none` nothing stays unconfirmed. */
 const ANY_ROOM: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
 /** A write that the kernel takes no sooner had to wait for the receiver. */
 const PRESSURE_MS = 100;
 
 /** A batch that is written and not confirmed. */
 interface Written {
+  readonly used: Room;
   readonly atMs: number;
   /** Bytes sent on the connection when it was. */
   readonly atByte: number;
@@ -92,6 +98,10 @@ export class SyslogSink implements Sink {
   #bytes = 0;
   #confirming: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Bytes that were acknowledged on the current connection at the last look, and since when it is no more. */
+  #taken = { bytes: 0, atMs: 0 };
+  /** It is there, and has stopped reading. */
+  #isFull = false;
   /** When a write last had to wait. */
   #pressedMs = Number.NEGATIVE_INFINITY;
   #lastTurn: Promise<unknown> = Promise.resolve();
@@ -113,17 +123,22 @@ export class SyslogSink implements Sink {
   }
 
   notes(): readonly string[] {
-    return [...(this.#pace.unconfirmable ? [UNCONFIRMABLE] : []), ...(this.#options.notes?.() ?? [])];
+    const unconfirmable = this.#pace.unconfirmable ? [UNCONFIRMABLE] : [];
+    return [...unconfirmable, ...(this.#isFull ? [FULL] : []), ...(this.#options.notes?.() ?? [])];
   }
 
-  window(): Room {
+  window(): Window {
     if (this.#confirming) return NO_ROOM;
     const method = this.#wanted();
     // What is unconfirmed waits for another kind of confirmation.
     if (method !== this.#method && this.#unconfirmed.length > 0) return NO_ROOM;
-    if (method !== 'close') return ANY_ROOM;
-    const { records, bytes } = roomOf(this.#pace);
-    return { records: Math.max(0, records - this.#records), bytes: Math.max(0, bytes - this.#bytes) };
+    if (method === 'none') return ANY_ROOM;
+    const whole = method === 'close' ? roomOf(this.#pace) : DELAY_ROOM;
+    const left = {
+      records: Math.max(0, whole.records - this.#records),
+      bytes: Math.max(0, whole.bytes - this.#bytes),
+    };
+    return method === 'close' ? left : { ...left, isOwnBound: true };
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -217,15 +232,15 @@ export class SyslogSink implements Sink {
   }
 
   /** Notes a batch as written and arranges for its confirmation. */
-  #written({ records, bytes }: Room, result: SendResult): Receipt {
+  #written(used: Room, result: SendResult): Receipt {
     if (this.#method === 'none') return { confirmed: Promise.resolve(result) };
     const { promise: confirmed, resolve, reject } = Promise.withResolvers<SendResult>();
     // It may reject before anybody has looked at it.
     confirmed.catch(() => {});
     const atByte = this.#current?.sentBytes ?? 0;
-    this.#unconfirmed.push({ atMs: this.#options.clock(), atByte, confirmed, result, resolve, reject });
-    this.#records += records;
-    this.#bytes += bytes;
+    this.#unconfirmed.push({ used, atMs: this.#options.clock(), atByte, confirmed, result, resolve, reject });
+    this.#records += used.records;
+    this.#bytes += used.bytes;
     const { everyMs, afterMs } = this.#options.confirm;
     if (this.#method === 'delay') {
       this.#timer ??= setTimeout(() => this.#settleDelayed(), afterMs);
@@ -239,30 +254,48 @@ export class SyslogSink implements Sink {
 
   /**
    * Takes for confirmed what was written long enough ago, on a connection that has been well ever since, and what the
-   * receiver's kernel has acknowledged, where that is known: a receiver may vanish without a word.
+   * receiver's kernel has acknowledged, where that is known: a receiver may vanish without a word. It is given up when it
+   * takes nothing for the time-out. One that is there and does not read is not: each further connection would take something, and
+   * all of that would be lost with it.
    */
   async #settleDelayed(): Promise<void> {
-    const { clock, confirm, acknowledged } = this.#options;
+    const { clock, confirm, acknowledged, timeoutMs } = this.#options;
     const connection = this.#current;
     if (!connection) return;
     const { sentBytes, tuple } = connection;
     const wasWriting = this.#writing;
-    const acknowledgedBytes = sentBytes - (tuple ? await acknowledged.outstanding(tuple) : 0);
+    const found = tuple && (await acknowledged.outstanding(tuple));
     // It may have failed meanwhile.
     if (connection !== this.#current) return;
+    const acknowledgedBytes = sentBytes - (found?.unacknowledgedBytes ?? 0);
+    const isOut = ({ atByte }: Written) => atByte > acknowledgedBytes;
     const waitMs = (written: Written) => {
       const restMs = Math.max(written.atMs, this.#pressedMs) + confirm.afterMs - clock();
-      const isHeld = wasWriting || written.atByte > acknowledgedBytes;
-      return isHeld ? Math.max(restMs, PRESSURE_MS) : restMs;
+      return wasWriting || isOut(written) ? Math.max(restMs, PRESSURE_MS) : restMs;
     };
     let written = this.#unconfirmed[0];
     while (written && waitMs(written) <= 0) {
       this.#unconfirmed.shift();
+      this.#records -= written.used.records;
+      this.#bytes -= written.used.bytes;
       written.resolve(written.result);
       written = this.#unconfirmed[0];
     }
-    if (written) this.#timer = setTimeout(() => this.#settleDelayed(), Math.ceil(waitMs(written)));
+    if (acknowledgedBytes !== this.#taken.bytes) this.#taken = { bytes: acknowledgedBytes, atMs: clock() };
+    const isStuck = written && isOut(written) && clock() - this.#taken.atMs > timeoutMs;
+    this.#tellFull(isStuck === true && found?.isFull === true);
+    if (isStuck && !found?.isFull) {
+      const message = `${connection.host.name} has not taken what it was sent within the time-out; that is sent again`;
+      this.#failOn(connection, new UnavailableError(message, { reason: 'timeout' }));
+    } else if (written) this.#timer = setTimeout(() => this.#settleDelayed(), Math.ceil(waitMs(written)));
     else this.#forget();
+  }
+
+  #tellFull(isFull: boolean): void {
+    const { log, hosts } = this.#options;
+    if (isFull && !this.#isFull) log.error({}, `${hosts.names}: ${FULL}`);
+    if (!isFull && this.#isFull) log.info({}, `${hosts.names} reads again`);
+    this.#isFull = isFull;
   }
 
   /** Asks for a confirmation once it is its turn; one that has been asked for already serves everybody. */
@@ -385,6 +418,7 @@ export class SyslogSink implements Sink {
     for (const connection of this.#connections) connection.destroy();
     this.#current = undefined;
     this.#next = undefined;
+    this.#isFull = false;
     for (const { reject } of this.#forget()) reject(this.#down);
   }
 
@@ -413,6 +447,9 @@ export class SyslogSink implements Sink {
     });
   }
 }
+
+const FULL =
+  'it is there, and takes nothing more: it has stopped reading. What it has not taken is kept until it reads again, or closes. Look at what it waits for, or start it again';
 
 const UNCONFIRMABLE =
   'unconfirmable: it never closes its side after the relay has closed its own, not even after one record. What was sent counts as delivered when the connection has stayed well for confirm.after; that is an inference. One record an hour tries again';

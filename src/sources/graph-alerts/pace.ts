@@ -4,6 +4,8 @@ import type { Window } from './slice.ts';
 export interface Pace {
   /** Ticks of a window. */
   readonly width: bigint;
+  /** Alerts that one request brings, as far as is known. */
+  readonly page: number;
   /**
    * End of a window that failed, and how many in it have been read since: what follows is halved until what fails
    * stands alone (R5).
@@ -15,17 +17,19 @@ export interface Pace {
 
 /** A window is aimed at this share of what one request brings. */
 const AIM = 0.7;
+/** Graph gives no more at once. */
+const MOST_PAGE = 1_000;
 /** After so many windows in a row that were read, nothing in the rest may be bad at all: it is tried in one. */
 const FALSE_ALARM = 2;
 /** A window that had little in it is followed by one that is wider, by this at most. */
 const MOST_WIDENING = 16;
 
-/** The next window of a range that begins at `from`; `top`: alerts that one request brings. */
-export function nextWindow(from: bigint, end: bigint, { width, bad, crowd }: Pace, top: number): Window {
+/** The next window of a range that begins at `from`. */
+export function nextWindow(from: bigint, end: bigint, { width, page, bad, crowd }: Pace): Window {
   let wanted = width;
   if (crowd && crowd.to > from) {
     const rest = crowd.to - from;
-    wanted = crowd.left <= AIM * top ? rest : earlier(wanted, rest / 2n);
+    wanted = crowd.left <= AIM * page ? rest : earlier(wanted, rest / 2n);
   }
   if (bad && bad.to > from) {
     const rest = bad.to - from;
@@ -43,14 +47,15 @@ export function wider(
   pace: Pace,
   window: Window,
   { rows, count = rows }: { rows: number; count: number | undefined },
-  top: number,
 ): Pace {
-  const { bad, crowd } = pace;
-  const room = rows === 0 ? MOST_WIDENING : Math.floor((AIM * top) / rows);
+  const { page, bad, crowd } = pace;
+  const room = rows === 0 ? MOST_WIDENING : Math.floor((AIM * page) / rows);
   const widened = (window.to - window.from) * BigInt(Math.min(MOST_WIDENING, Math.max(1, room)));
   return {
     // On the way to what fails a window is narrow for that reason alone.
     width: bad && pace.width > widened ? pace.width : widened,
+    // It may have been short by chance.
+    page: Math.max(rows, Math.min(MOST_PAGE, Math.ceil(page * 1.25))),
     ...(bad && bad.to > window.to && { bad: { to: bad.to, passed: bad.passed + 1 } }),
     ...(crowd &&
       crowd.to > window.to && { crowd: { to: crowd.to, left: crowd.left - Math.max(rows, count) } }),
@@ -60,19 +65,20 @@ export function wider(
 /**
  * The pace after a window had more than one request brings.
  *
- * @param tie a time that many of its alerts have: it gets a window of its own
+ * @param found how many alerts it has, as far as Graph says; how many of them came; and a time that most of these have,
+ *   which gets a window of its own
  */
 export function narrower(
   { bad }: Pace,
   { from, to }: Window,
-  { count, top, tie }: { count: number | undefined; top: number; tie?: bigint | undefined },
+  { count, page, tie }: { count: number | undefined; page: number; tie?: bigint | undefined },
 ): Pace {
-  const rest = bad ? { bad } : {};
+  const rest = { page, ...(bad && { bad }) };
   if (tie !== undefined && tie > from && tie < to) return { ...rest, width: tie - from };
-  const share = count === undefined ? 0.5 : Math.min(0.5, (AIM * top) / count);
+  const share = count === undefined ? 0.5 : Math.min(0.5, (AIM * page) / count);
   const width = tie === from ? 1n : atLeastOne(BigInt(Math.floor(Number(to - from) * share)));
   // A count that is less than what came already says nothing.
-  return { ...rest, width, ...(count !== undefined && count > top && { crowd: { to, left: count } }) };
+  return { ...rest, width, ...(count !== undefined && count > page && { crowd: { to, left: count } }) };
 }
 
 /** The pace after a window failed while other requests work. */

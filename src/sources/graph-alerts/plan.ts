@@ -66,11 +66,22 @@ export function withDue(checkpoint: Checkpoint, depths: Depths, nowMs: number): 
   return next;
 }
 
-/** The most urgent of what is open; live polls go before all of it (R2, R7). */
-export function urgent({ open, unreadable }: Checkpoint, nowMs: number): Range | Unreadable | undefined {
-  const ranges = ['overlap', 'sweep', 'backfill'].map((kind) => open.find((range) => range.kind === kind));
-  const [overlap, ...others] = ranges;
-  return overlap ?? unreadable.find(({ retryAt }) => retryAt <= nowMs) ?? others.find(Boolean);
+/**
+ * What of all that is open is read next; live polls go before it (R2, R7). Overlap has every other turn and the rest
+ * shares the others: what is more urgent may be without an end where there is much to read, and all of it is owed.
+ *
+ * @param turn counts up
+ */
+export function urgent(
+  { open, unreadable }: Checkpoint,
+  nowMs: number,
+  turn: number,
+): Range | Unreadable | undefined {
+  const [overlap] = open.filter(({ kind }) => kind === 'overlap');
+  const long = open.filter(({ kind }) => kind !== 'overlap');
+  const other =
+    unreadable.find(({ retryAt }) => retryAt <= nowMs) ?? long[Math.floor(turn / 2) % long.length];
+  return turn % 2 === 0 ? (overlap ?? other) : (other ?? overlap);
 }
 
 /** The checkpoint after `range` has been read until before `upTo`. */

@@ -103,6 +103,8 @@ export class GraphAlerts implements Source {
   #mostTop = MOST_TOP;
   /** The server's time when it was last told, and our steady clock at that moment. */
   #clock: { readonly dateMs: number; readonly steadyMs: number } | undefined;
+  /** Of what is read between the polls. */
+  #turn = 0;
   #miscountedAt = Number.NEGATIVE_INFINITY;
 
   constructor(settings: GraphAlertsSettings, parts: GraphAlertsParts) {
@@ -126,7 +128,7 @@ export class GraphAlerts implements Source {
     checkpoint = yield* this.#poll(checkpoint, signal);
     do {
       checkpoint = withDue(checkpoint, this.#settings, this.#serverNow());
-      const next = urgent(checkpoint, this.#serverNow());
+      const next = urgent(checkpoint, this.#serverNow(), this.#turn++);
       if (next === undefined) return;
       checkpoint =
         'kind' in next
@@ -189,7 +191,7 @@ export class GraphAlerts implements Source {
   async *#step(checkpoint: Checkpoint, range: Range, signal: AbortSignal): AsyncGenerator<Page, Checkpoint> {
     const { kind, from, to, begun } = range;
     const key = `${kind} ${begun}`;
-    const pace = this.#paces.get(key) ?? { width: to - from };
+    const pace = this.#paces.get(key) ?? { width: to - from, page: this.#top };
     const at: Place = { checkpoint, from, pace };
     const next = yield* this.#window(kind, at, to, signal, (before, upTo) => advanced(before, range, upTo));
     this.#paces.set(key, next.pace);
@@ -241,7 +243,7 @@ export class GraphAlerts implements Source {
       yield this.#page(kind, undefined, next, checkpoint);
       return { checkpoint: next, from: end, pace };
     }
-    const window = nextWindow(free.from, free.end, pace, this.#top);
+    const window = nextWindow(free.from, free.end, pace);
     const tick = isTick(window);
     if (!tick) this.#mostTop = MOST_TOP;
     const attempts = tick ? LAST_ATTEMPTS : pace.bad === undefined ? ATTEMPTS : 1;
@@ -253,7 +255,7 @@ export class GraphAlerts implements Source {
       const { last } = outcome;
       const next = reached(checkpoint, window.to, last);
       yield this.#page(kind, last, next, checkpoint);
-      return { checkpoint: next, from: window.to, pace: wider(pace, window, last, this.#top) };
+      return { checkpoint: next, from: window.to, pace: wider(pace, window, last) };
     }
     if (outcome.kind === 'crowded') {
       if (outcome.last) yield this.#page(kind, outcome.last, checkpoint, checkpoint);
@@ -275,7 +277,7 @@ export class GraphAlerts implements Source {
     );
     const next = setAside(reached(checkpoint, window.to), { at: window.from, retryAt: this.#retryAt() });
     yield { ...this.#page(kind, undefined, next, checkpoint), unread: [unread] };
-    return { checkpoint: next, from: window.to, pace: { width: pace.width } };
+    return { checkpoint: next, from: window.to, pace: { width: pace.width, page: pace.page } };
   }
 
   /** Pages of half as many; `false`: a page has one alert already. */
@@ -287,13 +289,14 @@ export class GraphAlerts implements Source {
   }
 
   #afterPoll(answer: Answer | Failure, window: Window): Pace {
-    const pace = { width: window.to - window.from };
+    const pace = { width: window.to - window.from, page: this.#top };
     if (!isFailure(answer)) return this.#narrower(pace, window, answer.count, answer);
     return answer.failed === 'large' ? heavy(pace, window) : suspicious(pace, window);
   }
 
   #narrower(pace: Pace, window: Window, count: number | undefined, answer?: Answer): Pace {
-    return narrower(pace, window, { count, top: this.#top, tie: answer && tieIn(answer) });
+    const page = answer?.rows || pace.page;
+    return narrower(pace, window, { count, page, tie: answer && tieIn(answer) });
   }
 
   /** Answers on the way to an outcome, as pages that move nothing: all that was read is kept. */

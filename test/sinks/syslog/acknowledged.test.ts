@@ -12,19 +12,19 @@ const tuple: FourTuple = {
   remoteAddress: '10.1.2.3',
   remotePort: 514,
 };
-const line = (state: string, unacknowledged: string) =>
-  `   1: 0100007F:1F90 0302010A:0202 ${state} ${unacknowledged}:00000000 00:00000000 00000000     0        0 1 1\n`;
+const line = (state: string, unacknowledged: string, timer = '00') =>
+  `   1: 0100007F:1F90 0302010A:0202 ${state} ${unacknowledged}:00000000 ${timer}:00000000 00000000     0        0 1 1\n`;
 
 // The lists are those of a machine that is little-endian, as all that Node runs on in practice are.
 describe('listed()', () => {
   it.each([
-    ['an open one with all acknowledged', '01', '00000000', { isOpen: true, unacknowledgedBytes: 0 }],
-    ['an open one with bytes under way', '01', '00000FFF', { isOpen: true, unacknowledgedBytes: 4095 }],
-    ['one that the peer has closed', '08', '00000000', { isOpen: false, unacknowledgedBytes: 0 }],
-  ])('finds %s', (_, state, unacknowledged, expected) => {
-    expect(listed(`  sl  local_address rem_address\n${line(state, unacknowledged)}`, tuple)).toEqual(
-      expected,
-    );
+    ['an open one with all acknowledged', line('01', '00000000'), {}],
+    ['one with bytes under way', line('01', '00000FFF', '01'), { unacknowledgedBytes: 4095 }],
+    ['one whose peer is full', line('01', '0000000A', '04'), { unacknowledgedBytes: 10, isFull: true }],
+    ['one that the peer has closed', line('08', '00000000'), { isOpen: false }],
+  ])('finds %s', (_, text, expected) => {
+    const open = { isOpen: true, unacknowledgedBytes: 0, isFull: false };
+    expect(listed(`  sl  local_address rem_address\n${text}`, tuple)).toEqual({ ...open, ...expected });
   });
 
   it('finds none that is not there', () => {
@@ -36,7 +36,7 @@ describe('listed()', () => {
     const table =
       '  0: 00000000000000000000000001000000:1F90 B80D0120000000000000000001000000:0202 01 00000000:00000000 00:';
     const v6 = { localAddress: '::1', localPort: 8080, remoteAddress: '2001:db8::1', remotePort: 514 };
-    expect(listed(table, v6)).toEqual({ isOpen: true, unacknowledgedBytes: 0 });
+    expect(listed(table, v6)).toEqual({ isOpen: true, unacknowledgedBytes: 0, isFull: false });
     expect(listed(table, { ...v6, localAddress: '::1%lo' })).toBeDefined();
   });
 });
@@ -72,10 +72,10 @@ describe('Acknowledged', () => {
 
   it('says what is outstanding now: all when it has ended, nothing when it cannot be known', async () => {
     const { acknowledged } = reads(line('01', '0000000A'), line('08', '00000000'), '', new Error('ENOENT'));
-    expect(await acknowledged.outstanding(tuple)).toBe(10);
-    expect(await acknowledged.outstanding(tuple)).toBe(Number.POSITIVE_INFINITY);
-    expect(await acknowledged.outstanding(tuple)).toBe(0);
-    expect(await acknowledged.outstanding(tuple)).toBe(0);
+    expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(10);
+    expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(Number.POSITIVE_INFINITY);
+    expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(0);
+    expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(0);
   });
 
   it('waits no longer than its signal', async () => {

@@ -15,6 +15,11 @@ describe('rfc5424()', () => {
     );
   });
 
+  it('gives a heartbeat no number', () => {
+    const record = aRecord({}, { kind: 'heartbeat' });
+    expect(rfc5424(options, { ...fields, record })).toMatch(/ 12345 heartbeat - $/);
+  });
+
   it.each([
     ['critical', 2],
     ['high', 3],

@@ -534,6 +534,57 @@ describe('a syslog sink and what its receiver can take', () => {
     expect(collector.connections).toBe(1);
   });
 
+  it('by delay: has a window of its own, of what was sent within the time', async () => {
+    const collector = closers.add('collector', await startCollector());
+    const confirm = { by: 'delay', everyMs: 1, afterMs: 200 } as const;
+    const sink = closers.add('sink', bareSink(collector.port, { confirm }));
+    await sink.open(never);
+    const whole = sink.window();
+    expect(whole).toMatchObject({ isOwnBound: true, bytes: 16 * 2 ** 20 });
+    const batch = rendered(10, 1, () => 'x'.repeat(100_000));
+    const first = await sink.send(batch, never);
+    await sleep(100);
+    await sink.send(batch, never);
+    expect(whole.bytes - sink.window().bytes).toBeGreaterThan(2_000_000);
+    await first.confirmed;
+    // The second is not.
+    expect(whole.bytes - sink.window().bytes).toBeGreaterThan(1_000_000);
+    await sink.confirm(never);
+    expect(sink.window()).toEqual(whole);
+  });
+
+  it.each([
+    ['is there and does not read is told and waited for', true],
+    ['has vanished is given up after the time-out', false],
+  ])('S2: by delay: a receiver that %s', async (_, isFull) => {
+    const collector = closers.add('collector', await startCollector());
+    const acknowledged = new Acknowledged(() => {});
+    const found = { unacknowledgedBytes: 1, isFull };
+    acknowledged.outstanding = async () => found;
+    const confirm = { by: 'delay', everyMs: 1, afterMs: 10 } as const;
+    const sink = closers.add(
+      'sink',
+      bareSink(collector.port, {
+        acknowledged,
+        confirm,
+        timeoutMs: 100,
+        log: { ...log, info: tell, error: tell },
+      }),
+    );
+    await sink.open(never);
+    const { confirmed } = await sink.send(rendered(1), never);
+    if (!isFull) {
+      await expect(confirmed).rejects.toMatchObject({ reason: 'timeout' });
+      return;
+    }
+    await expect.poll(() => sink.notes()).toEqual([expect.stringContaining('has stopped reading')]);
+    expect(said.filter((message) => message.includes('has stopped reading'))).toHaveLength(1);
+    found.unacknowledgedBytes = 0;
+    expect(await confirmed).toEqual({ refused: [] });
+    expect(sink.notes()).toEqual([]);
+    expect(said.at(-1)).toContain('reads again');
+  });
+
   it('S2: by delay: does not take for confirmed what a receiver that vanished has not acknowledged', async () => {
     const collector = closers.add('collector', await startCollector());
     let outstanding = 1;
@@ -541,7 +592,7 @@ describe('a syslog sink and what its receiver can take', () => {
     const acknowledged = new Acknowledged(() => {});
     acknowledged.outstanding = async () => {
       asked += 1;
-      return outstanding;
+      return { unacknowledgedBytes: outstanding, isFull: false };
     };
     const sink = closers.add(
       'sink',

@@ -160,15 +160,20 @@ describe('what is due', () => {
     });
   });
 
-  it('comes in the order of its urgency', () => {
+  it('comes by its urgency, and nothing waits for ever', () => {
+    const kindsOf = (of: Checkpoint, nowMs: number) =>
+      [0, 1, 2, 3].map((turn) => {
+        const next = urgent(of, nowMs, turn);
+        return next && ('kind' in next ? next.kind : 'retry');
+      });
     const all = withDue({ ...checkpoint, start: 0n }, depths, noon + hour);
-    expect(urgent(all, noon)).toMatchObject({ kind: 'overlap' });
-    const without = advanced(all, all.open.find(({ kind }) => kind === 'overlap')!, at('12:00:00'));
-    expect(urgent(without, noon)).toMatchObject({ retryAt: noon });
-    expect(urgent(without, noon - 1)).toMatchObject({ kind: 'sweep' });
-    const later = { ...without, open: without.open.filter(({ kind }) => kind === 'backfill') };
-    expect(urgent(takenBack(later, { at: at('02:00:00') }), noon)).toMatchObject({ kind: 'backfill' });
-    expect(urgent(idle, noon)).toBeUndefined();
+    expect(kindsOf(all, noon)).toEqual(['overlap', 'retry', 'overlap', 'retry']);
+    const without = takenBack(all, { at: at('02:00:00') });
+    expect(kindsOf(without, noon)).toEqual(['overlap', 'backfill', 'overlap', 'sweep']);
+    const long = advanced(without, without.open.find(({ kind }) => kind === 'overlap')!, at('12:00:00'));
+    expect(kindsOf(long, noon)).toEqual(['backfill', 'backfill', 'sweep', 'sweep']);
+    expect(kindsOf({ ...all, open: [] }, noon)).toEqual(['retry', 'retry', 'retry', 'retry']);
+    expect(kindsOf({ ...all, open: [] }, noon - 1)).toEqual([undefined, undefined, undefined, undefined]);
   });
 });
 
@@ -209,37 +214,37 @@ describe('the pace', () => {
   const window = { from: 0n, to: 1_000n };
 
   it('aims at windows that fit', () => {
-    const pace = { width: 1_000n };
-    expect(wider(pace, window, found(0), 100).width).toBe(16_000n);
-    expect(wider(pace, window, found(20), 100).width).toBe(3_000n);
-    expect(wider(pace, window, found(80), 100).width).toBe(1_000n);
-    expect(narrower(pace, window, { count: 1_000, top: 100 }).width).toBe(70n);
-    expect(narrower(pace, window, { count: undefined, top: 100 }).width).toBe(500n);
-    expect(narrower(pace, { from: 0n, to: 1n }, { count: 1_000, top: 100 }).width).toBe(1n);
+    const pace = { width: 1_000n, page: 100 };
+    expect(wider(pace, window, found(0)).width).toBe(16_000n);
+    expect(wider(pace, window, found(20)).width).toBe(3_000n);
+    expect(wider(pace, window, found(80)).width).toBe(1_000n);
+    expect(narrower(pace, window, { count: 1_000, page: 100 }).width).toBe(70n);
+    expect(narrower(pace, window, { count: undefined, page: 100 }).width).toBe(500n);
+    expect(narrower(pace, { from: 0n, to: 1n }, { count: 1_000, page: 100 }).width).toBe(1n);
   });
 
   it('takes the rest of a window that had too much in it, once that fits', () => {
-    const crowded = narrower({ width: 1_000n }, window, { count: 200, top: 100 });
-    const first = nextWindow(0n, 5_000n, crowded, 100);
+    const crowded = narrower({ width: 1_000n, page: 100 }, window, { count: 200, page: 100 });
+    const first = nextWindow(0n, 5_000n, crowded);
     expect(first).toEqual({ from: 0n, to: 350n });
-    expect(nextWindow(350n, 5_000n, wider(crowded, first, found(130), 100), 100)).toEqual({
+    expect(nextWindow(350n, 5_000n, wider(crowded, first, found(130)))).toEqual({
       from: 350n,
       to: 1_000n,
     });
     // Where it does not, it is halved, so that a tie is come to in few windows.
-    expect(nextWindow(350n, 5_000n, wider(crowded, first, found(0), 100), 100)).toEqual({
+    expect(nextWindow(350n, 5_000n, wider(crowded, first, found(0)))).toEqual({
       from: 350n,
       to: 675n,
     });
   });
 
   it('is soon done with what failed only for a moment', () => {
-    let pace: Pace = suspicious({ width: 2n ** 40n }, { from: 0n, to: 2n ** 40n });
+    let pace: Pace = suspicious({ width: 2n ** 40n, page: 100 }, { from: 0n, to: 2n ** 40n });
     let from = 0n;
     let windows = 0;
     while (from < 2n ** 40n) {
-      const next = nextWindow(from, 2n ** 40n, pace, 100);
-      pace = wider(pace, next, found(0), 100);
+      const next = nextWindow(from, 2n ** 40n, pace);
+      pace = wider(pace, next, found(0));
       from = next.to;
       windows += 1;
     }
@@ -248,26 +253,30 @@ describe('the pace', () => {
 
   it('gives a tie that shows itself a window of its own', () => {
     const tied = (from: bigint) =>
-      narrower({ width: 1n }, { from, to: 1_000n }, { count: 200, top: 100, tie: 400n });
-    expect(nextWindow(0n, 5_000n, tied(0n), 100)).toEqual({ from: 0n, to: 400n });
-    expect(nextWindow(400n, 5_000n, tied(400n), 100)).toEqual({ from: 400n, to: 401n });
+      narrower({ width: 1n, page: 100 }, { from, to: 1_000n }, { count: 200, page: 100, tie: 300n });
+    expect(nextWindow(0n, 5_000n, tied(0n))).toEqual({ from: 0n, to: 300n });
+    expect(nextWindow(300n, 5_000n, tied(300n))).toEqual({ from: 300n, to: 301n });
   });
 
   it('never asks for the same again after too much, whatever the count says', () => {
     for (const count of [undefined, 0, 1, 99, 100, 101, 1e9]) {
-      const next = nextWindow(0n, 5_000n, narrower({ width: 1_000n }, window, { count, top: 100 }), 100);
+      const next = nextWindow(
+        0n,
+        5_000n,
+        narrower({ width: 1_000n, page: 100 }, window, { count, page: 100 }),
+      );
       expect(next.to).toBeLessThanOrEqual(500n);
     }
   });
 
   it('G8: comes to any tick that fails in few windows, and leaves it behind', () => {
     for (const poison of [0n, 1n, 499n, 998n, 999n]) {
-      let pace: Pace = { width: 1_000n };
+      let pace: Pace = { width: 1_000n, page: 100 };
       let from = 0n;
       let windows = 0;
       const passed: bigint[] = [];
       while (from < 1_000n) {
-        const next = nextWindow(from, 1_000n, pace, 100);
+        const next = nextWindow(from, 1_000n, pace);
         windows += 1;
         const fails = next.from <= poison && poison < next.to;
         if (fails && next.to - next.from > 1n) {
@@ -275,7 +284,7 @@ describe('the pace', () => {
           continue;
         }
         if (fails) passed.push(next.from);
-        pace = fails ? { width: pace.width } : wider(pace, next, found(0), 100);
+        pace = fails ? { width: pace.width, page: 100 } : wider(pace, next, found(0));
         from = next.to;
       }
       expect(passed).toEqual([poison]);

@@ -4,6 +4,7 @@ import type { SourceRecord } from '../../../src/core/record.ts';
 import type { Page } from '../../../src/core/source.ts';
 import { formatCheckpoint, parseCheckpoint } from '../../../src/sources/graph-alerts/checkpoint.ts';
 import { GraphAlerts, type GraphAlertsSettings } from '../../../src/sources/graph-alerts/source.ts';
+import { KeepingJournal } from '../../support/keeping-journal.ts';
 import { collectLog } from '../../support/log.ts';
 import { at, type ModelAlert, ModelGraph } from '../../support/model-graph.ts';
 
@@ -159,6 +160,36 @@ describe('lag', () => {
   });
 });
 
+describe('a large backlog', () => {
+  const lots = new Map<string, number>();
+  const lot = ({ id }: ModelAlert) => lots.get(id) ?? 0;
+  it.each<[string, ModelGraph['order']]>([
+    ['oldest first', (a, b) => Number(a.revision - b.revision)],
+    ['newest first', (a, b) => Number(b.revision - a.revision)],
+    ['in no order', (a, b) => lot(a) - lot(b)],
+  ])('R3, G27: 100,000 alerts arrive, %s, while one in twenty changes', async (_, order) => {
+    const { graph, read, readFirst, world } = scene();
+    graph.alerts = series(100_000, '00:00:01', 0.43);
+    for (const [n, { id }] of graph.alerts.entries()) lots.set(id, (n * 48_271) % 100_003);
+    graph.order = order;
+    let changed = 0;
+    graph.after = () => {
+      for (let n = 0; n < 40 && changed < 5_000; n++) {
+        const alert = graph.alerts[(changed * 7_919) % 100_000]!;
+        alert.revision = at('12:00:00') + BigInt(changed);
+        changed += 1;
+      }
+    };
+    const given = await readFirst();
+    world.now += 30_000;
+    for (const key of await read()) given.add(key);
+    expect(changed).toBe(5_000);
+    expect(graph.alerts.filter((alert) => !given.has(keyOf(alert)))).toEqual([]);
+    // 100 pages of 1,000 at the very least.
+    expect(graph.asked.length).toBeLessThan(300);
+  });
+});
+
 describe('ties', () => {
   const tie = (count: number, extra: (n: number) => Partial<ModelAlert> = () => ({})): ModelAlert[] =>
     Array.from({ length: count }, (_, n) => ({
@@ -211,6 +242,77 @@ describe('ties', () => {
     expect(given.size).toBe(1_001);
     expect(pages.flatMap(({ readAgain = [] }) => readAgain)).toEqual([at('11:59:30')]);
     expect(checkpoint().unreadable).toEqual([]);
+  });
+});
+
+describe('the cost', () => {
+  it('R7: of a tie at the watermark is a few requests in each poll, however long nothing else comes', async () => {
+    const { graph, read, world } = scene();
+    const revision = at('11:59:30');
+    graph.alerts = Array.from({ length: 300 }, (_, n) => ({ id: `t${n}`, revision, created: revision }));
+    graph.clamp = 100;
+    for (let n = 0; n < 8; n++) {
+      graph.asked.length = 0;
+      expect((await read()).size).toBe(300);
+      expect(graph.asked.length).toBeLessThan(20);
+      world.now += 30_000;
+    }
+  });
+
+  it('R5: of a request that failed only for a moment is a few more', async () => {
+    const { graph, read, checkpoint } = scene();
+    graph.alerts = series(100, '11:59:00', 0.5);
+    let failures = 0;
+    graph.fault = (url) => {
+      if (url.searchParams.has('$filter') && ++failures === 1) down();
+    };
+    expect((await read()).size).toBe(100);
+    expect(checkpoint().unreadable).toEqual([]);
+    expect(graph.asked.length).toBeLessThan(6);
+  });
+
+  it('R2, R7: of lag without an end does not keep the backfill from its end', async () => {
+    const { graph, readFirst, read, world, checkpoint } = scene({ every: 300 });
+    graph.alerts = series(1_000, '01:00:00', 30);
+    graph.clamp = 50;
+    const given = await readFirst();
+    let made = 0;
+    let readings = 0;
+    while (checkpoint().open.length > 0 && readings < 300) {
+      // Each poll has three pages to catch up with, and takes longer than the time to the next.
+      for (let n = 0; n < 120; n++) {
+        const revision = checkpoint().watermark + BigInt(1_000_000 + n * 2_000_000);
+        graph.alerts.push({ id: `live${made++}`, revision, created: revision });
+      }
+      world.now += 30_000;
+      for (const key of await read()) given.add(key);
+      readings += 1;
+    }
+    expect(checkpoint().open).toEqual([]);
+    expect(
+      graph.alerts.filter(({ id }) => id.startsWith('a')).every((alert) => given.has(keyOf(alert))),
+    ).toBe(true);
+  });
+});
+
+describe('G19: an alert that changes five hundred times', () => {
+  it.each(['all', 'none'] as const)('is told in the order of its changes (updates: %s)', async (updates) => {
+    const { graph, read, world, pages } = scene();
+    const journal = new KeepingJournal();
+    const flood: ModelAlert = { id: 'flood', revision: at('11:59:00'), created: at('11:00:00') };
+    graph.alerts = [flood];
+    for (let n = 0; n < 500; n++) {
+      world.now += 1_000;
+      flood.revision = at('12:00:00') + BigInt(n * 10_000_000);
+      pages.length = 0;
+      await read();
+      for (const page of pages) {
+        await journal.append({ ...page, source: 'alerts', tenant: 'contoso', updates });
+      }
+    }
+    const told = journal.kept.map(({ revision }) => revision);
+    expect(told).toHaveLength(updates === 'all' ? 500 : 1);
+    expect(told).toEqual(told.toSorted((a, b) => Number(a - b)));
   });
 });
 

@@ -10,6 +10,9 @@ import type { Host } from '../hosts.ts';
 /** What one datagram over IPv4 can carry: 65,535 less the headers of IP and UDP. */
 export const MAX_DATAGRAM_BYTES = 65_507;
 
+/** What every receiver should take. @see RFC 5426, section 3.2 */
+export const DEFAULT_DATAGRAM_BYTES = 2048;
+
 /** Datagrams between two breaths. */
 const BURST = 8;
 
