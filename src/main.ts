@@ -24,13 +24,14 @@ function packagedNode(): string | undefined {
 /** Starts this program again with another Node and ends as it ends. */
 function startAgain(node: string): void {
   const child = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
-    // Nothing is said on the channel: by its end the child knows that this process is gone.
+    // By the end of the channel the child knows that this process is gone.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: Object.assign({}, process.env, { [STARTED_BY]: String(process.pid) }),
   });
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    // A terminal or a service manager may have told the child, too: it takes the two for one (lib/stop.ts).
-    process.on(name, () => child.kill(name));
+    // Not as a signal: a terminal or a service manager may have told the child, too, and it is to take the two for one,
+    // however late this one comes (lib/stop.ts).
+    process.on(name, () => child.connected && child.send(name));
   }
   child.on('error', (error) => {
     process.stderr.write(`defender-relay: cannot start ${node}: ${error.message}\n`);
@@ -42,9 +43,16 @@ function startAgain(node: string): void {
   });
 }
 
-/** Ends this program when the one that started it again has been killed: nobody knows it by its own id. */
-function endWithStarter(): void {
+/**
+ * Takes the signals that the process which started this one again passes on, and ends when that has been killed: nobody
+ * knows this one by its own id.
+ */
+function followStarter(): void {
   if (process.env[STARTED_BY] !== String(process.ppid) || !process.channel) return;
+  process.on('message', (name: NodeJS.Signals) => {
+    // The number of no signal, in the place of its own: passed on. Who does not listen is ended by it, as by a signal.
+    if (!(process as NodeJS.EventEmitter).emit(name, name, 0)) process.kill(process.pid, name);
+  });
   process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   // To listen alone must not keep the process.
   process.channel.unref();
@@ -57,7 +65,7 @@ function endWhenWritten(): void {
 }
 
 if (Number(process.versions.node.split('.')[0]) >= WANTED) {
-  endWithStarter();
+  followStarter();
   import('./cli/index.ts')
     .then(({ main }) => main(process.argv.slice(2), (code) => process.exit(code)))
     .then((code) => {

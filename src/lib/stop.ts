@@ -10,8 +10,10 @@ export interface Stop {
 
 /**
  * One wish to end may come as two signals: a service manager tells the whole process group (systemd, `tini -g`, the
- * terminal at Ctrl-C), and a parent in it passes on what it was told.
+ * terminal at Ctrl-C), and a parent in it passes on what it was told. Our own parent (main.ts) says that it does so, by
+ * this number of a signal; of another one (npm) it can only be told by the time.
  */
+const PASSED_ON = 0;
 const ECHO_MS = 500;
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -26,14 +28,17 @@ export function stopOnSignals(
 ): Stop & { dispose(): void } {
   const soft = new AbortController();
   const hard = new AbortController();
-  let askedAt = 0;
+  const wishes = { own: 0, passedOn: 0 };
+  let askedAt = Number.NEGATIVE_INFINITY;
   const listeners = Object.entries(exitCodes).map(([name, exitCode]) => {
-    const listener = () => {
-      if (soft.signal.aborted) {
-        if (performance.now() - askedAt >= ECHO_MS) options.force(exitCode);
-        return;
+    const listener = (_name?: string, number?: number) => {
+      if (number === PASSED_ON) wishes.passedOn++;
+      else if (performance.now() - askedAt >= ECHO_MS) {
+        wishes.own++;
+        askedAt = performance.now();
       }
-      askedAt = performance.now();
+      if (Math.max(wishes.own, wishes.passedOn) > 1) options.force(exitCode);
+      if (soft.signal.aborted) return;
       soft.abort();
       // unref: a clean stop must not wait out its own grace period.
       setTimeout(() => hard.abort(), options.graceMs()).unref();

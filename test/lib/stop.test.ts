@@ -50,6 +50,17 @@ describe('stopOnSignals()', () => {
     expect(forced).toEqual([130]);
   });
 
+  it('takes what its starter passes on for what it was told itself, however late it comes', () => {
+    const { events, forced, stop } = scene();
+    events.emit('SIGTERM', 'SIGTERM', 15);
+    vi.advanceTimersByTime(5_000);
+    events.emit('SIGTERM', 'SIGTERM', 0);
+    expect(stop.soft.aborted).toBe(true);
+    expect(forced).toEqual([]);
+    events.emit('SIGTERM', 'SIGTERM', 0);
+    expect(forced).toEqual([143]);
+  });
+
   it('asks for the grace time when it is needed: the config may have been reloaded', () => {
     let graceMs = 1;
     const { events, stop } = scene(() => graceMs);
