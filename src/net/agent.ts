@@ -1,5 +1,5 @@
 import { Agent } from 'node:https';
-import { getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates } from 'node:tls';
 import { UsageError } from '../core/errors.ts';
 import { readTextFile } from '../lib/files.ts';
 import { Reread, type RereadOptions } from '../lib/reread.ts';
@@ -42,8 +42,11 @@ export function openAgent(
     const password = proxyLogin?.password.reveal();
     const agent = new Agent({
       keepAlive: true,
-      // `ca` takes the place of Node's own certificates.
-      ...(pem !== undefined && { ca: [...getCACertificates('default'), pem] }),
+      // `ca` takes the place of Node's own certificates. Made once: an agent that is given `ca` itself reads all of them
+      // for each connection, and strings them together for each request.
+      ...(pem !== undefined && {
+        secureContext: createSecureContext({ ca: [...getCACertificates('default'), pem] }),
+      }),
       proxyEnv:
         proxy === undefined
           ? proxyOfEnvironment(env)

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { finished } from 'node:stream';
+import { finished, pipeline } from 'node:stream';
 import type { Answer } from './answer.ts';
 import type { Harm } from './faults.ts';
 
@@ -47,10 +47,11 @@ export function transmit(
   sockets: TcpSockets,
   harm?: WireHarm,
 ): Promise<boolean> {
-  const body = withPadding(Buffer.from(answer.body), harm?.kind === 'pad' ? harm.bytes : 0);
+  const body = Buffer.from(answer.body);
   const harmed = harm?.kind === 'reset' || harm?.kind === 'cut';
   const part = harmed ? body.subarray(0, Math.floor(body.length * harm.after)) : body;
-  const length = harm?.kind === 'cut' && harm.framing === 'whole' ? part.length : body.length;
+  const padding = harm?.kind === 'pad' ? harm.bytes : 0;
+  const length = harm?.kind === 'cut' && harm.framing === 'whole' ? part.length : body.length + padding;
   const done = whenFinished(outgoing);
   if (harm?.kind === 'silence') return done;
   if (harm?.kind === 'reset' && harm.after === 0) {
@@ -58,14 +59,18 @@ export function transmit(
     return done;
   }
   outgoing.writeHead(answer.status, { ...answer.headers, 'Content-Length': length });
-  if (harm?.kind === 'reset') outgoing.write(part, () => sockets.reset(outgoing.socket));
+  if (harm?.kind === 'pad') pipeline(padded(part, padding), outgoing, () => {});
+  else if (harm?.kind === 'reset') outgoing.write(part, () => sockets.reset(outgoing.socket));
   else if (length > part.length) outgoing.write(part, () => outgoing.socket?.end());
   else outgoing.end(part);
   return done.then((finishedWell) => finishedWell && !harmed);
 }
 
-function withPadding(body: Buffer, bytes: number): Buffer {
-  return bytes === 0 ? body : Buffer.concat([body, Buffer.alloc(bytes, ' ')]);
+/** Piece by piece: who does not want so much lets go long before the end. */
+function* padded(body: Buffer, bytes: number): Generator<Buffer> {
+  yield body;
+  const blanks = Buffer.alloc(64 * 2 ** 10, ' ');
+  for (let left = bytes; left > 0; left -= blanks.length) yield blanks.subarray(0, left);
 }
 
 function whenFinished(outgoing: ServerResponse): Promise<boolean> {
