@@ -1,4 +1,9 @@
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+// Tests start the program, and their own threads, some hundred times: what is compiled once need not be again.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), `defender-relay-compiled-${userInfo().uid}`);
 
 export default defineConfig({
   test: {

@@ -27,7 +27,7 @@ export function start(args: readonly string[], options: StartOptions = {}): Prog
   const child = spawn(node, [main, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // Nothing of the test runner's own (its colours, its loader options).
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { ...pick('PATH', 'HOME', 'NODE_COMPILE_CACHE'), ...env },
     ...(cwd !== undefined && { cwd }),
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -48,4 +48,8 @@ export function start(args: readonly string[], options: StartOptions = {}): Prog
     },
     ended: once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>,
   };
+}
+
+function pick(...names: string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
