@@ -1,4 +1,4 @@
-import { tmpdir, userInfo } from 'node:os';
+import { availableParallelism, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -12,5 +12,7 @@ export default defineConfig({
     globalSetup: ['test/peers/missing.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // By default a machine with two cores would run one at a time, and most of them wait.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });

@@ -1,5 +1,5 @@
 /**
- * A process that sends six batches of three events, puts the file aside before each one but the first and compresses
+ * A process that sends four batches of three events, puts the file aside before each one but the first and compresses
  * what is older: PATH STEP. It is killed before its STEP-th use of the file system, and prints the number of each
  * batch that was confirmed.
  */
@@ -16,7 +16,7 @@ const fs = watchedFs(() => {
 const rotation = { maxBytes: 30, everyMs: undefined, keep: 100, compress: 'gzip' } as const;
 const sink = aFileSink(path, { fs, rotation });
 await sink.open(never);
-for (let batch = 0; batch < 6; batch++) {
+for (let batch = 0; batch < 4; batch++) {
   const from = batch * 3 + 1;
   const events = [from, from + 1, from + 2].map((number) => `event ${number}`);
   await deliver(sink, [{ record: aRecord({ id: `alert-${from}` }), stream: 1, sequence: from, events }]);
