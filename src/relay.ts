@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from './config/schema.ts';
 import { secretsOf } from './config/secrets.ts';
+import { JournalUnavailableError } from './core/errors.ts';
 import type { Appended } from './core/journal.ts';
 import { buildPlugin } from './core/plugin.ts';
 import type { RelayRecord } from './core/record.ts';
@@ -11,6 +12,7 @@ import { openJournal } from './journal/journal.ts';
 import { Closers } from './lib/closers.ts';
 import { runTogether } from './lib/group.ts';
 import type { Stop } from './lib/stop.ts';
+import { orAbort } from './lib/wait.ts';
 import { attended } from './net/attended.ts';
 import { type Graph, openGraph } from './net/graph.ts';
 import { journalFound, sinkBegins, sourceBegins, whatRemains } from './observe/account.ts';
@@ -133,14 +135,14 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         },
       };
       const kept: IngestOptions['journal'] = {
-        checkpoint: (key) => journal.checkpoint(key),
+        checkpoint: (key) => activity.during(journal.checkpoint(key)),
         append: (page) => journal.append(page),
         room: (signal) => activity.during(journal.room(signal)),
       };
       const options = { name, source, journal: kept, everyMs, updates, observer };
       const limitMs = Math.max(STALL_POLLS * everyMs, STALL_MS);
       return async (signal: AbortSignal) => {
-        const found = await journal.checkpoint({ source: name, tenant });
+        const found = await orAbort(journal.checkpoint({ source: name, tenant }), signal);
         partLog.info({}, sourceBegins(source, found));
         seen.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs);
         const task = (healthy: () => void) =>
@@ -174,6 +176,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         },
       };
       const waiting = async () => {
+        await journal.available();
         const { sinks: all } = await journal.stats();
         return all.find((sink) => sink.name === name) ?? { pending: 0, oldestPendingMs: undefined };
       };
@@ -203,8 +206,11 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       };
     });
 
+    // A disk that is at fault answers, too, and heals by itself; to be started again would not help it.
     const alive = async () => {
-      await journal.stats();
+      await journal.stats().catch((error) => {
+        if (!(error instanceof JournalUnavailableError)) throw error;
+      });
     };
     const strike = striker(secretsOf(config));
     stop.soft.addEventListener('abort', () => vitals.stop());

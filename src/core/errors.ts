@@ -12,6 +12,7 @@ export const unavailableReasons = [
   'server',
   'answer',
   'request',
+  'journal',
   'other',
 ] as const;
 export type UnavailableReason = (typeof unavailableReasons)[number];
@@ -30,6 +31,18 @@ export class UnavailableError extends RelayError {
     super(message, { cause: options.cause });
     this.reason = options.reason;
     this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/**
+ * The journal cannot be written or read for now: its disk is full, or at fault. It heals by itself. What became of a
+ * write is not known: read again where to go on from.
+ */
+export class JournalUnavailableError extends UnavailableError {
+  override name = 'JournalUnavailableError';
+
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { ...options, reason: 'journal' });
   }
 }
 

@@ -128,17 +128,33 @@ export interface SinkStats {
 export interface JournalOpening {
   /** `true`: there was no journal, this is a first start. */
   readonly created: boolean;
+  /** Whoever had it last has closed it: it was not killed. */
+  readonly clean: boolean;
   readonly schema: number;
   readonly lastBatch: number;
   readonly records: number;
 }
 
+/** The disk under the journal is full or at fault, and the journal waits for it. */
+export interface Fault {
+  /** For people: what it is, and what to do. */
+  readonly message: string;
+  /** Sinks go on, and only sources wait: it is full, and some room was kept for that. */
+  readonly usable: boolean;
+}
+
 /**
  * The bounded, durable queue on disk (rules K1 to K8). All methods but `close` throw {@link JournalError} when
  * the journal cannot be used any more; nothing may then be polled or sent until it has been opened again.
+ *
+ * A fault of the disk is no such end: the journal opens itself again as soon as it can. Meanwhile `append`, `stats`
+ * and `flush` throw {@link JournalUnavailableError}, what reads waits, and what `advance` has noted is kept.
  */
 export interface Journal {
   readonly opening: JournalOpening;
+
+  /** What is wrong with the disk at present. */
+  readonly fault: Fault | undefined;
 
   /** For work on records that the process may die of. */
   readonly mark: Mark;
@@ -149,16 +165,21 @@ export interface Journal {
    */
   readonly failed: Promise<never>;
 
+  /** Resolves when the journal can be read and written; at once when no fault is in the way. */
+  available(): Promise<void>;
+
   /** The checkpoint of a source, or `undefined` before its first answer. */
   checkpoint(key: SourceKey): Promise<string | undefined>;
 
   /**
    * Keeps an answer: records that are not known, their `seen` rows, and the checkpoint, in one transaction.
    * Resolves when that is on disk.
+   *
+   * @throws {JournalUnavailableError} what became of it is not known; the checkpoint tells
    */
   append(page: Append): Promise<Appended>;
 
-  /** Resolves when there is room for more records (K6); at once when the journal is not full. */
+  /** Resolves when there is room for more records (K6); at once when neither journal nor disk is full. */
   room(signal: AbortSignal): Promise<void>;
 
   /**

@@ -59,6 +59,10 @@ export class ChunkCache {
     this.#chunks = [chunk, ...this.#chunks.filter((other) => other !== chunk)].slice(0, this.capacity);
   }
 
+  clear(): void {
+    this.#chunks = [];
+  }
+
   get size(): number {
     return this.#chunks.length;
   }

@@ -11,18 +11,19 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { JournalError } from '../core/errors.ts';
 import { makeDirectory } from '../lib/directory.ts';
 import { migrations } from './migrations.ts';
-import { broken, isBusy } from './trouble.ts';
+import { broken, inUse, isBusy, logMissing } from './trouble.ts';
 
 /** Marks the file as ours (`DRLY`). @see https://www.sqlite.org/pragma.html#pragma_application_id */
 export const APPLICATION_ID = 0x44_52_4c_59;
 
 export interface OpenedDatabase {
   readonly database: DatabaseSync;
-  /** There was no journal before. */
-  readonly created: boolean;
+  /** Whoever had it last has closed it. */
+  readonly clean: boolean;
   readonly schema: number;
 }
 
@@ -35,6 +36,7 @@ export function pathsIn(directory: string) {
     wal: `${journal}-wal`,
     unfinished: `${journal}.new`,
     mark: join(directory, 'mark'),
+    ballast: join(directory, 'ballast'),
   };
 }
 
@@ -92,23 +94,31 @@ export function lockDirectory(directory: string): DatabaseSync {
   }
 }
 
+/** Makes a journal when there is none; says whether it has. */
+export function makeDatabase(directory: string, version: string, steps = migrations): boolean {
+  const { journal, wal } = pathsIn(directory);
+  if (existsSync(journal)) return false;
+  if (existsSync(wal)) throw broken(directory, `${journal} is missing, and its write-ahead log is there`);
+  create(directory, version, steps);
+  return true;
+}
+
 /**
- * Opens the journal, or makes it when there is none. A journal that is there but cannot be read is an error and
- * never a first start (K10).
+ * Opens the journal that is there. One that cannot be read is an error and never a first start (K10).
+ *
+ * @throws {JournalError} it is not there, or not whole, or not ours
  */
 export function openDatabase(directory: string, version: string, steps = migrations): OpenedDatabase {
-  const { journal, wal } = pathsIn(directory);
-  const created = !existsSync(journal);
-  if (created) {
-    if (existsSync(wal)) throw broken(directory, `${journal} is missing, and its write-ahead log is there`);
-    create(directory, version, steps);
-  }
+  const { journal } = pathsIn(directory);
+  if (!existsSync(journal)) throw broken(directory, `${journal} is missing`);
   if (statSync(journal).size === 0) throw broken(directory, `${journal} is empty`);
+  checkLog(directory);
   const database = new DatabaseSync(journal, { timeout: 5_000 });
   try {
     const id = database.prepare('PRAGMA application_id').get()?.application_id;
     if (id !== APPLICATION_ID) throw broken(directory, `${journal} is not a journal of defender-relay`);
     migrate(database, directory, version, steps);
+    const clean = !isMarked(database);
     database.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
@@ -116,23 +126,73 @@ export function openDatabase(directory: string, version: string, steps = migrati
       PRAGMA checkpoint_fullfsync = ON;
       PRAGMA cache_size = -16384;
     `);
-    return { database, created, schema: steps.length };
+    return { database, clean, schema: steps.length };
   } catch (error) {
     database.close();
     throw error;
   }
 }
 
+/**
+ * While a relay has the journal, and after one that died, it is marked as *running*, in its main file and not only in
+ * the log; and the log is there, for `Keeper` keeps it. So a mark without a log says that the log was taken away, and
+ * what was in it: records, and how far each sink has come (K10).
+ */
+export function markRunning(database: DatabaseSync): void {
+  database.exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('running', '1')");
+  foldLog(database);
+}
+
+/** All is in the main file before the mark goes: a log that is lost from here on has nothing to lose. */
+export function markStopped(database: DatabaseSync): void {
+  foldLog(database);
+  database.exec("DELETE FROM meta WHERE key = 'running'");
+  foldLog(database);
+}
+
+/** @throws {JournalError} the log of a journal that is marked as running has gone */
+export function checkLog(directory: string): void {
+  const { journal, wal } = pathsIn(directory);
+  if (existsSync(wal)) return;
+  // Opened the usual way, a new log would be made.
+  const database = new DatabaseSync(immutable(journal), { readOnly: true });
+  try {
+    if (isMarked(database)) throw logMissing(directory, wal);
+  } finally {
+    database.close();
+  }
+}
+
+function isMarked(database: DatabaseSync): boolean {
+  if (!database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get()) return false;
+  return database.prepare("SELECT 1 FROM meta WHERE key = 'running'").get() !== undefined;
+}
+
+/** Everything that is in the log goes to the main file, and the disk says so. */
+function foldLog(database: DatabaseSync): void {
+  const folded = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+  if (folded?.busy !== 0) throw inUse();
+}
+
+/** Without locks and without a log: for a file that nobody writes. */
+export function immutable(file: string): URL {
+  const url = pathToFileURL(file);
+  url.searchParams.set('immutable', '1');
+  return url;
+}
+
 /** Made beside its place and moved there when whole: a journal that is half made cannot be. */
 function create(directory: string, version: string, steps: readonly string[]): void {
   const { journal, unfinished } = pathsIn(directory);
   rmSync(unfinished, { force: true });
-  rmSync(`${unfinished}-journal`, { force: true });
+  for (const beside of ['-journal', '-wal', '-shm']) rmSync(`${unfinished}${beside}`, { force: true });
   makePrivate(unfinished);
   const database = new DatabaseSync(unfinished);
   try {
     database.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}`);
     migrate(database, directory, version, steps);
+    // From the beginning, so that whoever opens it first opens it in this mode.
+    database.exec('PRAGMA journal_mode = WAL');
   } finally {
     database.close();
   }

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Coverage } from '../core/coverage.ts';
 import { compareCursors } from '../core/cursor.ts';
-import { JournalError } from '../core/errors.ts';
+import { JournalError, JournalUnavailableError } from '../core/errors.ts';
 import { Follows } from '../core/follows.ts';
 import type {
   Advance,
   Append,
   Appended,
   Cursor,
+  Fault,
   Journal,
   JournalOpening,
   JournalStats,
@@ -22,7 +23,8 @@ import type { Log } from '../core/log.ts';
 import { type Mark, noMark } from '../core/mark.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
-import { pathsIn } from './database.ts';
+import { checkLog, pathsIn } from './database.ts';
+import { Keeper } from './keeper.ts';
 import { MarkFile } from './mark.ts';
 import type { JournalMethods, JournalNotice, StoreOptions } from './protocol.ts';
 import { Caller } from './rpc.ts';
@@ -49,22 +51,31 @@ export async function openJournal({ log, ...options }: JournalOptions): Promise<
   const journal = new WorkerJournal(worker, options.directory, log);
   try {
     const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
-    journal.opening = await journal.ask('open', { ...options, version });
-    journal.mark = new MarkFile(pathsIn(options.directory).mark, log);
+    const { journal: file, mark } = pathsIn(options.directory);
+    const created = await journal.ask('prepare', { ...options, version });
+    checkLog(options.directory);
+    journal.keeper = new Keeper(file);
+    journal.opening = { ...(await journal.ask('open', undefined)), created };
+    journal.keeper.hold();
+    journal.mark = new MarkFile(mark, log);
     return journal;
-  } catch (error) {
+  } catch (cause) {
+    const error = journal.lose(journalError(options.directory, cause));
     await journal.close();
-    throw journalError(options.directory, error);
+    throw error;
   }
 }
 
 /**
  * The main thread's side: it asks the worker, collects steps of cursors, and keeps decoded records. Any error
- * that the worker answers with is the end of this journal.
+ * that the worker answers with is the end of this journal, but for a fault of the disk: that it waits out (see
+ * `Healing`).
  */
 class WorkerJournal implements Journal {
-  opening: JournalOpening = { created: false, schema: 0, lastBatch: 0, records: 0 };
+  opening: JournalOpening = { created: false, clean: true, schema: 0, lastBatch: 0, records: 0 };
   mark: Mark & { close?(): void } = noMark;
+  keeper: Keeper | undefined;
+  fault: Fault | undefined;
   readonly failed: Promise<never>;
   readonly #directory: string;
   readonly #log: Log;
@@ -84,11 +95,13 @@ class WorkerJournal implements Journal {
   readonly #cursors = new Map<string, Cursor>();
   /** Steps that wait to be sent, one for each sink. */
   #steps = new Map<string, Advance>();
+  /** Steps on their way to the disk. They stay as they are until it has them: some may be there already. */
+  #sent: readonly Advance[] = [];
   /** What the steps that are not on disk say of ids, for each sink. */
   readonly #follows = new Map<string, Follows>();
   #timer: NodeJS.Timeout | undefined;
-  /** Settles when all steps sent are on disk. */
-  #stored: Promise<unknown> = Promise.resolve();
+  /** Settles when the steps sent are on disk. */
+  #storing: Promise<void> | undefined;
 
   constructor(worker: Worker, directory: string, log: Log) {
     this.#worker = worker;
@@ -103,14 +116,22 @@ class WorkerJournal implements Journal {
     const died = (cause: unknown) => {
       const error = journalError(directory, cause);
       this.#caller.end(error);
-      this.#fail(error);
+      this.lose(error);
     };
     worker.on('error', died);
     worker.on('exit', (code) => died(new Error(`its thread ended (exit code ${code})`)));
   }
 
+  async available(): Promise<void> {
+    for (;;) {
+      this.#check();
+      if (this.fault?.usable !== false) return;
+      await this.#change.promise;
+    }
+  }
+
   checkpoint(key: SourceKey): Promise<string | undefined> {
-    return this.ask('checkpoint', key);
+    return this.#askPatiently('checkpoint', key);
   }
 
   async append(page: Append): Promise<Appended> {
@@ -122,14 +143,14 @@ class WorkerJournal implements Journal {
   async room(signal: AbortSignal): Promise<void> {
     for (;;) {
       this.#check();
-      if (!this.#paused) return;
+      if (!this.#paused && !this.fault) return;
       await orAbort(this.#change.promise, signal);
     }
   }
 
   async register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>> {
     await this.flush();
-    const positions = await this.ask('register', sinks);
+    const positions = await this.#askPatiently('register', sinks);
     this.#cursors.clear();
     for (const [name, { cursor }] of positions) {
       this.#cursors.set(name, cursor);
@@ -141,6 +162,7 @@ class WorkerJournal implements Journal {
 
   async take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan> {
     for (;;) {
+      if (this.fault?.usable === false) await orAbort(this.available(), signal);
       // Taken before reading, so that an append in between is not missed.
       const change = this.#change.promise;
       const loan = await this.peek(cursor, limit, signal);
@@ -167,21 +189,20 @@ class WorkerJournal implements Journal {
     const follow = [...(before?.follow ?? []), ...(step.follow ?? [])];
     this.#steps.set(sink, { ...step, refused, follow });
     this.#follows.get(sink)?.add(step.follow);
-    this.#timer ??= setTimeout(() => this.#send(), ADVANCE_EVERY_MS);
+    this.#storeSoon();
   }
 
   async follows(sink: string, ids: readonly RecordId[]): Promise<readonly boolean[]> {
     const noted = ids.map((id) => this.#follows.get(sink)?.get(id));
     const unknown = ids.filter((_, index) => noted[index] === undefined);
-    const stored = unknown.length > 0 ? await this.ask('follows', { sink, ids: unknown }) : [];
+    const stored = unknown.length > 0 ? await this.#askPatiently('follows', { sink, ids: unknown }) : [];
     let next = 0;
     return noted.map((on) => on ?? stored[next++] === true);
   }
 
   async flush(): Promise<void> {
     this.#check();
-    this.#send();
-    await this.#stored;
+    await this.#storeAll();
   }
 
   stats(): Promise<JournalStats> {
@@ -189,7 +210,7 @@ class WorkerJournal implements Journal {
   }
 
   coverage(): Promise<readonly Coverage[]> {
-    return this.ask('coverage', undefined);
+    return this.#askPatiently('coverage', undefined);
   }
 
   close(): Promise<void> {
@@ -197,51 +218,107 @@ class WorkerJournal implements Journal {
     return this.#closing;
   }
 
-  /** Asks the worker. An error in its answer ends the journal. */
+  /** Asks the worker. An error in its answer ends the journal, unless it tells of a fault of the disk. */
   async ask<K extends keyof JournalMethods>(
     method: K,
     argument: Parameters<JournalMethods[K]>[0],
   ): Promise<Awaited<ReturnType<JournalMethods[K]>>> {
     this.#check();
+    return await this.#call(method, argument);
+  }
+
+  async #call<K extends keyof JournalMethods>(
+    method: K,
+    argument: Parameters<JournalMethods[K]>[0],
+  ): Promise<Awaited<ReturnType<JournalMethods[K]>>> {
     try {
       return await this.#caller.call(method, argument);
     } catch (cause) {
+      if (this.#ended) throw cause;
       // The message is ready for people; the class was lost between the threads.
-      throw this.#fail(new JournalError((cause as Error).message, { cause }));
+      const { name, message } = cause as Error;
+      if (name === JournalUnavailableError.name) throw new JournalUnavailableError(message, { cause });
+      throw this.lose(new JournalError(message, { cause }));
+    }
+  }
+
+  /** For what may be asked again: waits until the disk is well, however long that takes. */
+  async #askPatiently<K extends keyof JournalMethods>(
+    method: K,
+    argument: Parameters<JournalMethods[K]>[0],
+  ): Promise<Awaited<ReturnType<JournalMethods[K]>>> {
+    for (;;) {
+      await this.available();
+      try {
+        return await this.ask(method, argument);
+      } catch (error) {
+        if (!(error instanceof JournalUnavailableError)) throw error;
+      }
     }
   }
 
   async #close(): Promise<void> {
     if (!this.#ended) {
-      this.#send();
+      clearTimeout(this.#timer);
       // The worker answers in order: what was asked before is done before.
-      const closed = this.#caller.call('close', undefined);
+      const stored = this.#storeAll();
       this.#ended = new JournalError(`the journal in ${this.#directory} is closed`);
       this.#wake();
-      await closed.catch((error) =>
+      try {
+        await stored;
+        await this.#caller.call('leave', undefined);
+        this.#letGo();
+        await this.#caller.call('close', undefined);
+      } catch (error) {
         this.#log.warn(
           { error },
           'the last progress of the sinks was not stored: it is sent again after the next start',
-        ),
-      );
+        );
+      }
     }
     this.mark.close?.();
     this.mark = noMark;
     await this.#worker.terminate();
+    this.#letGo();
   }
 
-  #send(): void {
+  #letGo(): void {
+    this.keeper?.close();
+    this.keeper = undefined;
+  }
+
+  /** All steps that were noted, and those that are noted meanwhile. */
+  async #storeAll(): Promise<void> {
+    while (this.#storing || this.#steps.size > 0 || this.#sent.length > 0) await this.#store();
+  }
+
+  /** Stores the steps that were noted, one group at a time. */
+  #store(): Promise<void> {
+    this.#storing ??= this.#storeSteps().finally(() => {
+      this.#storing = undefined;
+      this.#storeSoon();
+    });
+    return this.#storing;
+  }
+
+  /** Does nothing while there is nothing to store, or nowhere to. */
+  #storeSoon(): void {
+    if (this.#ended || this.fault?.usable === false || this.#steps.size + this.#sent.length === 0) return;
+    // `failed` tells; `flush` does, too.
+    this.#timer ??= setTimeout(() => this.#store().catch(() => {}), ADVANCE_EVERY_MS);
+  }
+
+  async #storeSteps(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#steps.size === 0) return;
-    const steps = [...this.#steps.values()];
-    this.#steps = new Map();
-    const sent = this.ask('advance', steps).then(() => {
-      for (const { sink, follow } of steps) this.#follows.get(sink)?.delete(follow);
-    });
-    this.#stored = Promise.all([this.#stored, sent]);
-    // `failed` tells; `flush` does, too.
-    this.#stored.catch(() => {});
+    if (this.#sent.length === 0) {
+      this.#sent = [...this.#steps.values()];
+      this.#steps = new Map();
+    }
+    // Sent again after a fault, each step is passed over whole when the disk has it already, with its refusals.
+    await this.#call('advance', this.#sent);
+    for (const { sink, follow } of this.#sent) this.#follows.get(sink)?.delete(follow);
+    this.#sent = [];
   }
 
   #read(cursor: Cursor): Promise<Chunk | undefined> {
@@ -254,14 +331,14 @@ class WorkerJournal implements Journal {
   }
 
   async #readChunk(cursor: Cursor): Promise<Chunk | undefined> {
-    const raw = await this.ask('read', cursor);
+    const raw = await this.#askPatiently('read', cursor);
     if (!raw) return undefined;
     try {
       const chunk = decodeChunk(raw, this.mark);
       this.#cache.put(chunk);
       return chunk;
     } catch (error) {
-      throw this.#fail(journalError(this.#directory, error));
+      throw this.lose(journalError(this.#directory, error));
     }
   }
 
@@ -269,13 +346,28 @@ class WorkerJournal implements Journal {
     if ('paused' in notice) {
       this.#paused = notice.paused;
       this.#wake();
+    } else if ('fault' in notice) {
+      this.#face(notice.fault);
+    } else if ('lost' in notice) {
+      this.lose(new JournalError(notice.lost));
     } else {
       this.#log[notice.level](notice.fields, notice.message);
     }
   }
 
+  #face(fault: Fault | undefined): void {
+    this.fault = fault;
+    if (fault?.usable === false) {
+      // It is read again, all of it, and says anew whether it is full (K1).
+      this.#paused = false;
+      this.#cache.clear();
+    }
+    this.#storeSoon();
+    this.#wake();
+  }
+
   /** The journal cannot be used any more; only the first reason counts. */
-  #fail(error: JournalError): JournalError {
+  lose(error: JournalError): JournalError {
     if (this.#ended) return this.#ended;
     this.#end(error);
     this.#lose(error);

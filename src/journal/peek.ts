@@ -1,10 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import type { Coverage } from '../core/coverage.ts';
 import { JournalError } from '../core/errors.ts';
 import type { JournalStats, SourceKey } from '../core/journal.ts';
-import { APPLICATION_ID, pathsIn } from './database.ts';
+import { APPLICATION_ID, checkLog, immutable, pathsIn } from './database.ts';
 import { migrations } from './migrations.ts';
 import { Size } from './size.ts';
 import { survey } from './survey.ts';
@@ -41,6 +40,7 @@ export function peekJournal(directory: string, maxBytes: number): Peeked | undef
     database = new DatabaseSync(stopped ? immutable(journal) : journal, { readOnly: true, timeout: 2_000 });
     database.exec('BEGIN');
     checkVersion(database, directory);
+    checkLog(directory);
     return { running: isRunning(directory), ...read(database, directory, maxBytes) };
   } catch (cause) {
     throw unreadable(directory, cause);
@@ -104,11 +104,4 @@ function checkVersion(database: DatabaseSync, directory: string): void {
       `${schema < migrations.length ? 'older' : 'newer'} than what this version reads: look at it with that version` +
       `${schema < migrations.length ? ', or start this one, which brings it up to date' : ''}`,
   );
-}
-
-/** Without locks and without a log: for a file that nobody writes. */
-function immutable(file: string): URL {
-  const url = pathToFileURL(file);
-  url.searchParams.set('immutable', '1');
-  return url;
 }

@@ -4,6 +4,7 @@ import type {
   Append,
   Appended,
   Cursor,
+  Fault,
   JournalOpening,
   JournalStats,
   Position,
@@ -26,8 +27,10 @@ export interface RawChunk {
 
 /** What the main thread asks of the worker that owns the database. */
 export interface JournalMethods {
-  /** Comes first, once. */
-  open(options: StoreOptions & { version: string }): JournalOpening;
+  /** Comes first, once: takes the directory, and makes a journal when there is none; says whether it has. */
+  prepare(options: StoreOptions & { version: string }): boolean;
+  /** Comes second, once. */
+  open(): Omit<JournalOpening, 'created'>;
   checkpoint(key: SourceKey): string | undefined;
   append(page: Append): Promise<Appended>;
   register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>>;
@@ -38,10 +41,16 @@ export interface JournalMethods {
   read(cursor: Cursor): RawChunk | undefined;
   stats(): JournalStats;
   coverage(): readonly Coverage[];
+  /** Nothing will be written any more but what `close` writes, which comes next. */
+  leave(): void;
   close(): void;
 }
 
 /** What the worker tells unasked; always before the answer of the call that caused it. */
 export type JournalNotice =
   | { readonly paused: boolean }
-  | { readonly level: 'info' | 'warn'; readonly fields: object; readonly message: string };
+  /** All is well when there is none. */
+  | { readonly fault: Fault | undefined }
+  /** The journal cannot be used any more. */
+  | { readonly lost: string }
+  | { readonly level: 'info' | 'warn' | 'error'; readonly fields: object; readonly message: string };

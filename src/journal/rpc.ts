@@ -15,6 +15,8 @@ interface Answer {
   readonly answer: number;
   readonly value?: unknown;
   readonly error?: unknown;
+  /** Of the error: structured clone keeps message and stack only. */
+  readonly name?: string;
 }
 interface Notice<N> {
   readonly notice: N;
@@ -54,22 +56,29 @@ export class Caller<M extends Methods<M>, N> {
     this.#open.clear();
   }
 
-  #settle({ answer, value, error }: Answer): void {
+  #settle({ answer, value, error, name }: Answer): void {
     const waiting = this.#open.get(answer);
     if (!waiting) return;
     this.#open.delete(answer);
-    if (error === undefined) waiting.resolve(value as never);
-    else waiting.reject(error);
+    if (error === undefined) {
+      waiting.resolve(value as never);
+      return;
+    }
+    if (name !== undefined && error instanceof Error) error.name = name;
+    waiting.reject(error);
   }
 }
 
-/** Answers the calls that come in at `port`. An error is sent as structured clone makes it: message and stack. */
+/** Answers the calls that come in at `port`. Of an error message, stack and name arrive. */
 export function serve<M extends Methods<M>>(port: Port, methods: M): void {
   port.on('message', ({ call, method, argument }: Call) => {
     const answer = async () => methods[method as keyof M](argument as never);
     answer().then(
       (value) => port.postMessage({ answer: call, value } satisfies Answer),
-      (error) => port.postMessage({ answer: call, error } satisfies Answer),
+      (error) => {
+        const named = error instanceof Error ? { name: error.name } : {};
+        port.postMessage({ answer: call, error, ...named } satisfies Answer);
+      },
     );
   });
 }

@@ -21,7 +21,7 @@ import { msOfTicks } from '../core/ticks.ts';
 import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { lockDirectory, openDatabase, pathsIn, prepareDirectory } from './database.ts';
+import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
 import { judge, type Verdict } from './outcome.ts';
 import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
 import { recordsIn, survey } from './survey.ts';
@@ -34,15 +34,35 @@ import { type SinkRow, SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
 import { broken } from './trouble.ts';
 
+export type OpenOptions = StoreOptions & { readonly version: string };
+
+/**
+ * Opens the journal that is in the directory, for the one who has locked that.
+ *
+ * @throws {JournalError} the journal cannot be trusted
+ */
+export function openStore(
+  options: OpenOptions,
+  notify: (notice: JournalNotice) => void,
+  clock: Clock = systemClock(),
+): Store {
+  const opened = openDatabase(options.directory, options.version);
+  try {
+    return new Store(opened, options, notify, clock);
+  } catch (error) {
+    opened.database.close();
+    throw error;
+  }
+}
+
 /**
  * The journal on disk, as the worker thread sees it: everything is synchronous. The methods marked *write* run
  * inside {@link Store.commit}, several in one transaction. After any error the store is done for: what a failed
- * commit left on disk is not known until it has been opened again (K1).
+ * commit left on disk is not known until it has been opened again (K1, see `Healing`).
  */
 export class Store {
-  readonly opening: JournalOpening;
+  readonly opening: Omit<JournalOpening, 'created'>;
   readonly #directory: string;
-  readonly #lock: DatabaseSync;
   readonly #database: DatabaseSync;
   readonly #batches: BatchTable;
   readonly #sinks: SinkTable;
@@ -54,21 +74,19 @@ export class Store {
   readonly #bounds: Bounds;
   readonly #maxBytes: number;
   readonly #clock: Clock;
+  #left = false;
 
-  /** @throws {JournalError} somebody else has the directory, or the journal cannot be trusted */
   constructor(
-    options: StoreOptions & { version: string },
+    { database, clean, schema }: OpenedDatabase,
+    options: OpenOptions,
     notify: (notice: JournalNotice) => void,
-    clock: Clock = systemClock(),
+    clock: Clock,
   ) {
     const { directory, maxBytes, retentionMs } = options;
     const warn = (fields: object, message: string) => notify({ level: 'warn', fields, message });
     this.#directory = directory;
     this.#maxBytes = maxBytes;
     this.#clock = clock;
-    prepareDirectory(directory, (message) => warn({ directory }, message));
-    this.#lock = lockDirectory(directory);
-    const { database, created, schema } = openDatabase(directory, options.version);
     this.#database = database;
     const distrust = (what: string): never => {
       throw broken(directory, what);
@@ -99,8 +117,9 @@ export class Store {
         },
       },
     });
+    markRunning(database);
     this.#bounds.look();
-    this.opening = { created, schema, lastBatch: this.#batches.last, records: recordsIn(this.#batches) };
+    this.opening = { schema, clean, lastBatch: this.#batches.last, records: recordsIn(this.#batches) };
   }
 
   /** Every cursor stands in this journal, every checkpoint is whole (K5). */
@@ -120,6 +139,11 @@ export class Store {
     this.#bounds.letGo();
     this.#database.exec('COMMIT');
     this.#bounds.look();
+  }
+
+  /** The newest batch ever. */
+  get lastBatch(): number {
+    return this.#batches.last;
   }
 
   checkpoint(key: SourceKey): string | undefined {
@@ -257,9 +281,24 @@ export class Store {
     return this.#coverage.all();
   }
 
+  /** Nothing more will be written: whoever opens it next need not look for what was cut off. */
+  leave(): void {
+    if (this.#left) return;
+    markStopped(this.#database);
+    this.#left = true;
+  }
+
   close(): void {
+    try {
+      this.leave();
+    } finally {
+      this.#database.close();
+    }
+  }
+
+  /** Closes it as it is: what is on disk is not known, or not to be trusted. */
+  abandon(): void {
     this.#database.close();
-    this.#lock.close();
   }
 }
 

@@ -1,7 +1,31 @@
 import { JournalError } from '../core/errors.ts';
 
 /** Primary result codes. @see https://www.sqlite.org/rescode.html */
-const SQLITE = { BUSY: 5, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPEN: 14, NOTADB: 26 } as const;
+const SQLITE = {
+  BUSY: 5,
+  LOCKED: 6,
+  READONLY: 8,
+  IOERR: 10,
+  CORRUPT: 11,
+  FULL: 13,
+  CANTOPEN: 14,
+  PROTOCOL: 15,
+  NOTADB: 26,
+} as const;
+
+/** No room, for whatever reason. */
+const FULL: ReadonlySet<unknown> = new Set([SQLITE.FULL, 'ENOSPC', 'EDQUOT', 'EFBIG']);
+/** What a disk, or somebody who looks after it, can mend while we wait. */
+const PASSING: ReadonlySet<unknown> = new Set([
+  ...FULL,
+  SQLITE.BUSY,
+  SQLITE.LOCKED,
+  SQLITE.READONLY,
+  SQLITE.IOERR,
+  SQLITE.CANTOPEN,
+  SQLITE.PROTOCOL,
+  ...['EIO', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ESTALE', 'ETIMEDOUT'],
+]);
 
 /** What to do with a journal that cannot be trusted. It is never thrown away without the operator. */
 function startAfresh(directory: string): string {
@@ -17,6 +41,22 @@ export function broken(directory: string, what: string): JournalError {
   return new JournalError(`the journal in ${directory} is broken: ${what}. ${startAfresh(directory)}`);
 }
 
+/** The journal was not closed when it was used last, and what is not yet in its main file has gone with its log. */
+export function logMissing(directory: string, log: string): JournalError {
+  return new JournalError(
+    `the journal in ${directory} is not whole: it was not closed when it was used last, and its write-ahead log ${log} ` +
+      'is missing. Put that file back where it was, if it was moved, or left out of a copy. If it has gone for good, ' +
+      '"defender-relay journal check" tells what is left, and how to go on without it',
+  );
+}
+
+/** Somebody reads the journal and has not ended in time. */
+export function inUse(): Error {
+  return Object.assign(new Error('another program reads the file and does not end'), {
+    errcode: SQLITE.BUSY,
+  });
+}
+
 /** Whatever went wrong with the journal, as an error for people. */
 export function journalError(directory: string, cause: unknown): JournalError {
   if (cause instanceof JournalError) return cause;
@@ -24,6 +64,32 @@ export function journalError(directory: string, cause: unknown): JournalError {
   return new JournalError(`the journal in ${directory} failed: ${message}. ${advice(directory, cause)}`, {
     cause,
   });
+}
+
+/** The disk is at fault and not the journal: it may heal while we wait (K1). */
+export function isPassing(cause: unknown): boolean {
+  return PASSING.has(codeOf(cause));
+}
+
+export function isFull(cause: unknown): boolean {
+  return FULL.has(codeOf(cause));
+}
+
+/** What is told while the journal waits for its disk. */
+export function faultOf(directory: string, cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return (
+    `the journal in ${directory} cannot be used: ${message}. ${remedy(cause) ?? 'See the system log'}; ` +
+    'nothing is read or sent until then, and all goes on by itself'
+  );
+}
+
+/** What is told while there is room for the sinks only. */
+export function diskFull(directory: string): string {
+  return (
+    `the disk of ${directory} is full, or nearly so. Make room; all sources pause until then, ` +
+    'the sinks are given what is there, and all goes on by itself'
+  );
 }
 
 /** A journal that was only to be looked at. */
@@ -37,30 +103,41 @@ export function unreadable(directory: string, cause: unknown): JournalError {
 }
 
 function advice(directory: string, cause: unknown): string {
-  switch (primaryCode(cause) ?? systemCode(cause)) {
-    case SQLITE.FULL:
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'The disk is full: make room and start again; nothing that was acknowledged is lost';
+  const code = codeOf(cause);
+  if (code === SQLITE.CORRUPT || code === SQLITE.NOTADB) return startAfresh(directory);
+  const first = remedy(cause);
+  return `${first ? `${first}, and start again` : 'Start again'}; nothing that was acknowledged is lost`;
+}
+
+/** What a person can do about a fault of the disk. */
+function remedy(cause: unknown): string | undefined {
+  const code = codeOf(cause);
+  if (FULL.has(code)) return 'The disk is full: make room';
+  switch (code) {
     case SQLITE.IOERR:
-      return 'The disk did not read or write: see the system log, and start again when it does';
+    case 'EIO':
+      return 'The disk did not read or write: see the system log, and mend it';
+    case SQLITE.BUSY:
+    case SQLITE.LOCKED:
+      return 'Another program has the file open for writing: end it';
     case SQLITE.READONLY:
     case SQLITE.CANTOPEN:
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
       return 'Check that the user of the relay may write there, and that the file system is not read-only';
-    case SQLITE.CORRUPT:
-    case SQLITE.NOTADB:
-      return startAfresh(directory);
     default:
-      return 'Start again; nothing that was acknowledged is lost';
+      return undefined;
   }
 }
 
 /** Somebody else holds a lock. */
 export function isBusy(cause: unknown): boolean {
   return primaryCode(cause) === SQLITE.BUSY;
+}
+
+function codeOf(cause: unknown): unknown {
+  return primaryCode(cause) ?? systemCode(cause);
 }
 
 /** Of a file that the journal opens, makes or moves by itself. */

@@ -2,33 +2,31 @@
  * The thread that owns the database (K2): `node:sqlite` is synchronous, and an fsync on the main thread would
  * stop polls, confirmations and the watchdog.
  */
+import type { DatabaseSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
+import { Ballast } from './ballast.ts';
+import { systemClock } from './clock.ts';
+import { lockDirectory, makeDatabase, pathsIn, prepareDirectory } from './database.ts';
+import { Healing } from './healing.ts';
 import type { JournalMethods, JournalNotice } from './protocol.ts';
 import { notifier, serve } from './rpc.ts';
-import { Store } from './store.ts';
-import { journalError } from './trouble.ts';
+import { type OpenOptions, openStore, type Store } from './store.ts';
+import { isFull, journalError } from './trouble.ts';
 
 if (!parentPort) throw new Error('worker.ts is a worker thread of journal.ts');
 const port = parentPort;
 const notify = notifier<JournalNotice>(port);
 
-let opened: { store: Store; directory: string } | undefined;
-/** After the first error nothing is done any more: the state on disk is not known (K1). */
-let lost: Error | undefined;
+/** Whose the directory is from `prepare` on. */
+let taken: { readonly options: OpenOptions; readonly lock: DatabaseSync } | undefined;
+let healing: Healing | undefined;
 
 /** Writes that wait for the next transaction. */
 let waiting: { run: (store: Store) => void; resolve: () => void; reject: (error: unknown) => void }[] = [];
 
-/** Runs `work`, unless something failed before. */
 function guarded<T>(work: (store: Store) => T): T {
-  if (lost) throw lost;
-  if (!opened) throw new Error('the journal is not open');
-  try {
-    return work(opened.store);
-  } catch (cause) {
-    lost = journalError(opened.directory, cause);
-    throw lost;
-  }
+  if (!healing) throw new Error('the journal is not open');
+  return healing.run(work);
 }
 
 /** Group commit: what comes in while a transaction runs is written in the next one, all together. */
@@ -63,26 +61,59 @@ function commitWaiting(): void {
 }
 
 serve<JournalMethods>(port, {
-  open({ version, ...options }) {
-    const { directory } = options;
+  prepare(options) {
+    const { directory, version } = options;
     try {
-      const store = new Store({ ...options, version }, notify);
-      opened = { store, directory };
+      prepareDirectory(directory, (message) => notify({ level: 'warn', fields: { directory }, message }));
+      taken = { options, lock: lockDirectory(directory) };
+      return makeDatabase(directory, version);
+    } catch (cause) {
+      throw journalError(directory, cause);
+    }
+  },
+  open() {
+    if (!taken) throw new Error('the state directory is not ours');
+    const { options } = taken;
+    const { directory } = options;
+    const clock = systemClock();
+    const open = () => openStore(options, notify, clock);
+    const ballast = new Ballast(pathsIn(directory).ballast);
+    try {
+      const store = withRoom(open, ballast);
+      healing = new Healing(store, { directory, open, ballast, notify, steady: () => performance.now() });
       return store.opening;
     } catch (cause) {
       throw journalError(directory, cause);
     }
   },
   checkpoint: (key) => guarded((store) => store.checkpoint(key)),
-  append: (page) => write((store) => store.append(page)),
+  append(page) {
+    healing?.checkRoom();
+    return write((store) => store.append(page));
+  },
   register: (sinks) => write((store) => store.register(sinks)),
   advance: (steps) => write((store) => store.advance(steps)),
   follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
   read: (cursor) => guarded((store) => store.read(cursor)),
   stats: () => guarded((store) => store.stats()),
   coverage: () => guarded((store) => store.coverage()),
-  close() {
+  leave() {
     commitWaiting();
+    healing?.stop();
+    guarded((store) => store.leave());
+  },
+  close() {
     guarded((store) => store.close());
+    taken?.lock.close();
   },
 });
+
+/** To open it takes room, too, and a disk that was full when the last one ended may be full now. */
+function withRoom(open: () => Store, ballast: Ballast): Store {
+  try {
+    return open();
+  } catch (error) {
+    if (!isFull(error) || !ballast.giveUp()) throw error;
+    return open();
+  }
+}

@@ -9,7 +9,8 @@ import { spellCount } from '../lib/spell.ts';
 export function journalFound(opening: JournalOpening, { records, bytes, limitBytes }: JournalStats): string {
   if (opening.created) return 'first start: a new journal';
   const percent = Math.round((100 * bytes) / limitBytes);
-  return `journal opened: ${spellCount(records, 'record')}, ${percent}% of its room taken`;
+  const end = opening.clean ? '' : ' after a sudden end';
+  return `journal opened${end}: ${spellCount(records, 'record')}, ${percent}% of its room taken`;
 }
 
 export function sourceBegins(source: Pick<Source, 'describe'>, checkpoint: string | undefined): string {

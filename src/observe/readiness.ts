@@ -1,4 +1,4 @@
-import type { JournalStats } from '../core/journal.ts';
+import type { Fault, JournalStats } from '../core/journal.ts';
 import { spellDuration, spellSize } from '../lib/spell.ts';
 import type { Failure, Moment, SinkVitals, SourceVitals, Vitals } from './vitals.ts';
 
@@ -24,18 +24,26 @@ type Watched = Pick<Vitals, 'started' | 'stopping' | 'sources' | 'sinks'>;
  * good answer; a SIEM that is down is told here after five minutes, and never makes the relay unhealthy.
  *
  * @param stats `undefined`: the journal does not answer
+ * @param fault what is wrong with its disk; that all sources pause then is no fault of theirs
  */
 export function problemsOf(
   { started, stopping, sources, sinks }: Watched,
   stats: JournalStats | undefined,
   { steadyMs: now }: Moment,
+  fault?: Fault,
 ): Problem[] {
   if (stopping) return [{ part: 'relay', message: 'the relay is stopping' }];
-  if (!stats) return [{ part: 'journal', message: 'journal: it does not answer' }];
+  const faults: Problem[] = fault ? [{ part: 'journal', message: `journal: ${fault.message}` }] : [];
+  if (!stats) return fault ? faults : [{ part: 'journal', message: 'journal: it does not answer' }];
   const pendingOf = (name: string) => stats.sinks.find((sink) => sink.name === name)?.pending ?? 0;
   return [
     // While all sources pause there is nothing wrong with each of them.
-    ...(stats.paused ? [journalFull(stats)] : sources.flatMap((source) => late(source, started, now))),
+    ...faults,
+    ...(stats.paused
+      ? [journalFull(stats)]
+      : fault
+        ? []
+        : sources.flatMap((source) => late(source, started, now))),
     ...sinks.flatMap((sink) => down(sink, pendingOf(sink.name), now)),
   ];
 }

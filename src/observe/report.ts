@@ -1,4 +1,4 @@
-import type { Journal } from '../core/journal.ts';
+import type { Journal, JournalStats } from '../core/journal.ts';
 import type { Progress } from '../core/source.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Problem, problemsOf } from './readiness.ts';
@@ -10,7 +10,7 @@ export interface ReportOptions {
   /** The state directory. */
   readonly directory: string;
   readonly vitals: Vitals;
-  readonly journal: Pick<Journal, 'stats' | 'coverage' | 'checkpoint'>;
+  readonly journal: Pick<Journal, 'stats' | 'coverage' | 'checkpoint' | 'fault'>;
   /** Where a checkpoint of a source of that type stands. */
   readonly progressOf: (type: string, checkpoint: string) => Progress | undefined;
   /** Takes secrets out of a text: it shows what a far end has said. */
@@ -23,8 +23,12 @@ const ANSWER_MS = 5_000;
 /** What a running relay says of itself when it is asked. */
 export function reportOn({ version, directory, vitals, journal, progressOf, strike }: ReportOptions) {
   const struck = <T>(shown: T): T => JSON.parse(strike(JSON.stringify(shown))) as T;
-  const inTime = <T>(answer: Promise<T>) => orAbort(answer, AbortSignal.timeout(ANSWER_MS));
-  const statsOrNone = () => inTime(journal.stats()).catch(() => undefined);
+  /** The answer of the journal, or `none`; while it waits for its disk it has none. */
+  const inTime = <T>(ask: () => Promise<T>, none: T): Promise<T> => {
+    if (journal.fault?.usable === false) return Promise.resolve(none);
+    return orAbort(ask(), AbortSignal.timeout(ANSWER_MS)).catch(() => none);
+  };
+  const statsOrNone = () => inTime<JournalStats | undefined>(() => journal.stats(), undefined);
 
   const progress = async () =>
     await Promise.all(
@@ -37,17 +41,17 @@ export function reportOn({ version, directory, vitals, journal, progressOf, stri
 
   return {
     async problems(): Promise<readonly Problem[]> {
-      return struck(problemsOf(vitals, await statsOrNone(), vitals.moment()));
+      return struck(problemsOf(vitals, await statsOrNone(), vitals.moment(), journal.fault));
     },
 
     async status(): Promise<Status> {
       const [stats, coverage, places] = await Promise.all([
         statsOrNone(),
-        inTime(journal.coverage()).catch(() => []),
-        inTime(progress()).catch(() => []),
+        inTime(() => journal.coverage(), []),
+        inTime(progress, []),
       ]);
       const now = vitals.moment();
-      const problems = problemsOf(vitals, stats, now);
+      const problems = problemsOf(vitals, stats, now, journal.fault);
       const found = { version, directory, running: true, problems, now, vitals, stats, coverage };
       return struck(statusOf({ ...found, progress: places }));
     },

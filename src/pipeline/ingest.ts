@@ -1,6 +1,6 @@
 import type { Appended, Journal } from '../core/journal.ts';
 import type { Page, Source } from '../core/source.ts';
-import { wait } from '../lib/wait.ts';
+import { orAbort, wait } from '../lib/wait.ts';
 
 export interface IngestOptions {
   /** Configured name of the source. */
@@ -28,7 +28,7 @@ export async function ingest(
 ): Promise<void> {
   const { name, source, journal, observer, updates } = options;
   const key = { source: name, tenant: source.tenant };
-  let checkpoint = await journal.checkpoint(key);
+  let checkpoint = await orAbort(journal.checkpoint(key), signal);
   while (true) {
     // Bounded means: stop reading (K6). Graph keeps the alerts meanwhile.
     await journal.room(signal);

@@ -11,10 +11,11 @@ import { aPage, open } from './harness.ts';
 const [directory = '', perPage = '20'] = process.argv.slice(2);
 const journal = await open(directory);
 const positions = await journal.register([{ name: 'siem', startFrom: 'journal', shape: 'cef' }]);
-journal.failed.catch((error: Error) => {
+const end = (error: Error) => {
   writeSync(1, `failed ${error.message}\n`);
   process.exit(1);
-});
+};
+journal.failed.catch(end);
 
 const follow = async () => {
   let at = positions.get('siem')!.cursor;
@@ -31,6 +32,6 @@ for (let page = Number(last ?? 0) + 1; ; page++) {
   const ids = Array.from({ length: Number(perPage) }, (_, index) => `p${page}.${index}`);
   const noise = randomBytes(2_000).toString('hex');
   const records = ids.map((id) => aSourceRecord({ id, noise }, { revision: BigInt(page) }));
-  await journal.append(aPage(records, { checkpoint: String(page) }));
+  await journal.append(aPage(records, { checkpoint: String(page) })).catch(end);
   writeSync(1, `${ids.join(' ')}\n`);
 }

@@ -12,9 +12,20 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JournalError } from '../../src/core/errors.ts';
-import { lockDirectory, openDatabase, pathsIn, prepareDirectory } from '../../src/journal/database.ts';
+import {
+  lockDirectory,
+  makeDatabase,
+  openDatabase,
+  pathsIn,
+  prepareDirectory,
+} from '../../src/journal/database.ts';
 import { migrations } from '../../src/journal/migrations.ts';
 import { aDirectory } from './harness.ts';
+
+function make(...options: Parameters<typeof openDatabase>) {
+  makeDatabase(...options);
+  return openDatabase(...options);
+}
 
 describe('the files of a journal', () => {
   let directory: ReturnType<typeof aDirectory>;
@@ -32,7 +43,7 @@ describe('the files of a journal', () => {
     rmSync(state, { recursive: true });
     prepareDirectory(join(state, 'deep'), (message) => expect.fail(message));
     const lock = lockDirectory(join(state, 'deep'));
-    const { database } = openDatabase(join(state, 'deep'), '1.0.0');
+    const { database } = make(join(state, 'deep'), '1.0.0');
     database.exec("INSERT INTO meta VALUES ('x', 'y')");
     expect(mode(join(state, 'deep'))).toBe('700');
     const { journal, wal, lock: lockFile } = pathsIn(join(state, 'deep'));
@@ -63,10 +74,10 @@ describe('the files of a journal', () => {
 
   it('are brought to the present schema from every older one', () => {
     for (let older = 1; older <= migrations.length; older++) {
-      openDatabase(state, 'old', migrations.slice(0, older)).database.close();
+      make(state, 'old', migrations.slice(0, older)).database.close();
       const steps = [...migrations, 'CREATE TABLE further (x) STRICT;'.replace('x', 'x TEXT')];
-      const { database, created, schema } = openDatabase(state, 'new', steps);
-      expect({ created, schema }).toEqual({ created: false, schema: migrations.length + 1 });
+      const { database, schema } = openDatabase(state, 'new', steps);
+      expect(schema).toBe(migrations.length + 1);
       expect(database.prepare('SELECT * FROM further').all()).toEqual([]);
       expect(database.prepare('SELECT value FROM meta').get()).toEqual({ value: 'new' });
       database.close();
@@ -75,7 +86,7 @@ describe('the files of a journal', () => {
   });
 
   it('stay as they are when a migration fails', () => {
-    openDatabase(state, 'old').database.close();
+    make(state, 'old').database.close();
     expect(() => openDatabase(state, 'new', [...migrations, 'CREATE TABLE a (x); nonsense;'])).toThrow(
       /nonsense/,
     );
@@ -87,7 +98,7 @@ describe('the files of a journal', () => {
   });
 
   it('are refused when a newer version wrote them, with its number', () => {
-    openDatabase(state, '7.8.9', [...migrations, 'CREATE TABLE further (x);']).database.close();
+    make(state, '7.8.9', [...migrations, 'CREATE TABLE further (x);']).database.close();
     expect(() => openDatabase(state, '1.0.0')).toThrow(
       new RegExp(`written by defender-relay 7.8.9 \\(schema ${migrations.length + 1}\\).*this is 1.0.0`),
     );
@@ -102,16 +113,16 @@ describe('the files of a journal', () => {
     const lock = new DatabaseSync(pathsIn(state).lock);
     lock.exec('CREATE TABLE other (x)');
     lock.close();
-    openDatabase(state, '1.0.0').database.close();
+    make(state, '1.0.0').database.close();
     damage(pathsIn(state).journal);
-    expect(() => openDatabase(state, '1.0.0')).toThrow();
-    expect(() => openDatabase(state, '1.0.0')).toThrow();
+    expect(() => make(state, '1.0.0')).toThrow();
+    expect(() => make(state, '1.0.0')).toThrow();
   });
 
   it('G17: begin anew when the making of the journal was cut off', () => {
     writeFileSync(pathsIn(state).unfinished, 'half');
-    const { database, created } = openDatabase(state, '1.0.0');
-    expect(created).toBe(true);
-    database.close();
+    expect(makeDatabase(state, '1.0.0')).toBe(true);
+    openDatabase(state, '1.0.0').database.close();
+    expect(makeDatabase(state, '1.0.0')).toBe(false);
   });
 });

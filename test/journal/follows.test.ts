@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Advance, Follow, Journal } from '../../src/core/journal.ts';
 import { pathsIn } from '../../src/journal/database.ts';
 import type { JournalNotice } from '../../src/journal/protocol.ts';
-import { Store } from '../../src/journal/store.ts';
-import { aDirectory, aPage, DAY_MS, ids, MIB, open, someRecords } from './harness.ts';
+import type { Store } from '../../src/journal/store.ts';
+import { aDirectory, aPage, aStore, DAY_MS, ids, MIB, open, someRecords } from './harness.ts';
 
 const key = { source: 'alerts', tenant: 'contoso' };
 const siem = { name: 'siem', startFrom: 'journal', shape: 'cef' } as const;
@@ -105,7 +105,7 @@ describe('ids that are followed', () => {
   function openStore(maxBytes = 256 * MIB): void {
     const options = { directory: directory.state, maxBytes, retentionMs: 7 * DAY_MS, version: '1.0.0' };
     const clock = { wall: () => nowMs, steady: () => nowMs };
-    store = new Store(options, (notice) => notices.push(notice), clock);
+    store = aStore(options, (notice) => notices.push(notice), clock);
   }
   const commit = (write: () => unknown) => store.commit(() => void write());
   const append = (floor = 0n) => commit(() => store.append(aPage(someRecords([]), { floor })));

@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import type { Append, Cursor, Journal } from '../../src/core/journal.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { RelayRecord, SourceRecord } from '../../src/core/record.ts';
+import type { Clock } from '../../src/journal/clock.ts';
+import { makeDatabase, prepareDirectory } from '../../src/journal/database.ts';
 import { type JournalOptions, openJournal } from '../../src/journal/journal.ts';
+import type { JournalNotice } from '../../src/journal/protocol.ts';
+import { type OpenOptions, openStore, type Store } from '../../src/journal/store.ts';
 import { aSourceRecord } from '../support/records.ts';
 
 export const MIB = 2 ** 20;
@@ -32,6 +36,13 @@ export function aDirectory(): Disposable & { readonly path: string; readonly sta
 
 export function open(directory: string, options: Partial<JournalOptions> = {}): Promise<Journal> {
   return openJournal({ directory, maxBytes: 256 * MIB, retentionMs: 7 * DAY_MS, log: quiet, ...options });
+}
+
+/** The worker's side alone, in this thread. */
+export function aStore(options: OpenOptions, notify: (notice: JournalNotice) => void, clock?: Clock): Store {
+  prepareDirectory(options.directory, () => {});
+  makeDatabase(options.directory, options.version);
+  return openStore(options, notify, clock);
 }
 
 export function aPage(records: readonly SourceRecord[], overrides: Partial<Append> = {}): Append {

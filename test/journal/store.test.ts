@@ -6,9 +6,9 @@ import type { SourceRecord } from '../../src/core/record.ts';
 import { rowHash } from '../../src/journal/batch.ts';
 import { pathsIn } from '../../src/journal/database.ts';
 import type { JournalNotice } from '../../src/journal/protocol.ts';
-import { Store } from '../../src/journal/store.ts';
+import type { Store } from '../../src/journal/store.ts';
 import { aSourceRecord } from '../support/records.ts';
-import { aDirectory, aPage, DAY_MS, ids, MIB, START, someRecords } from './harness.ts';
+import { aDirectory, aPage, aStore, DAY_MS, ids, MIB, START, someRecords } from './harness.ts';
 
 const siem = { name: 'siem', startFrom: 'now', shape: 'cef' } as const;
 
@@ -29,7 +29,7 @@ afterEach(() => {
 function open(maxBytes = 256 * MIB): void {
   const options = { directory: directory.state, maxBytes, retentionMs: 7 * DAY_MS, version: '1.0.0' };
   const clock = { wall: () => nowMs, steady: () => nowMs };
-  store = new Store(options, (notice) => notices.push(notice), clock);
+  store = aStore(options, (notice) => notices.push(notice), clock);
 }
 
 function commit<T>(write: () => T): T {

@@ -15,10 +15,16 @@ const stats = (...sinks: SinkStats[]): JournalStats => ({
 const position = (sequence: number) => ({ cursor: { batch: 12, index: 2 }, stream: 7, sequence });
 
 describe('journalFound()', () => {
-  const opening = { created: false, schema: 1, lastBatch: 12, records: 4711 };
+  const opening = { created: false, clean: true, schema: 1, lastBatch: 12, records: 4711 };
 
   it('says how much is in it', () => {
     expect(journalFound(opening, stats())).toBe('journal opened: 4711 records, 25% of its room taken');
+  });
+
+  it('says that the last one was killed', () => {
+    expect(journalFound({ ...opening, clean: false }, stats())).toMatch(
+      /^journal opened after a sudden end: 4711/,
+    );
   });
 
   it('says that there was none', () => {

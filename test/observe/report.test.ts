@@ -43,6 +43,7 @@ function scene(journal: Partial<Parameters<typeof reportOn>[0]['journal']> = {})
       stats: async () => stats,
       coverage: async () => [coverage, { ...coverage, tenant: 'fabrikam' }],
       checkpoint: async () => 'a checkpoint',
+      fault: undefined,
       ...journal,
     },
     progressOf: (type, checkpoint) => {
