@@ -4,19 +4,21 @@ import type { RelayRecord } from '../core/record.ts';
 import type { Rendered, Room } from '../core/sink.ts';
 import type { Choice } from './selection.ts';
 
-/** What is to become of one record: it is sent, or refused, or neither: then it was filtered. */
+/** What is to become of one record: it is sent, or refused; or of some that are filtered. */
 export interface Step {
   /** Where the sink stands once it is done. */
   readonly end: Position;
   readonly rendered?: Rendered;
   /** The format could not take it (a bug of ours; a format is total), or it is poison to the sink. */
   readonly refusal?: Refusal;
+  /** So many records on end are not wanted. One step for all: a sink that wants little passes over millions. */
+  readonly filtered?: number;
   readonly follow?: Follow;
 }
 
 /** Consecutive records of the journal, made ready for one `send`. */
 export interface Batch {
-  /** One for each record; none for a heartbeat. */
+  /** One for each record, or each run of those that are not wanted; none for a heartbeat. */
   readonly steps: readonly Step[];
   /** Those that are sent. */
   readonly rendered: readonly Rendered[];
@@ -68,7 +70,9 @@ export function render(
     }
     if (!wanted) {
       end = { stream, sequence, cursor };
-      steps.push({ end });
+      const { filtered } = steps.at(-1) ?? {};
+      if (filtered === undefined) steps.push({ end, filtered: 1 });
+      else steps[steps.length - 1] = { end, filtered: filtered + 1 };
       continue;
     }
     const { events, refusal = poisonous(record, cursor, options) } = eventsOf(
@@ -84,6 +88,8 @@ export function render(
     end = { stream, sequence: sequence + Math.max(1, events.length), cursor };
     if (refusal) {
       steps.push({ end, ...follow, refusal });
+      // What comes next may be poison, too; its break must not undo the verdict on this one.
+      if (refusal.reason === 'poison') break;
     } else {
       const ready = { record, stream, sequence: sequence + 1, events };
       steps.push({ end, ...follow, rendered: ready });
