@@ -98,9 +98,23 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       graphs.set(settings.name, closers.add(`tenant ${settings.name}`, opened));
     }
 
+    const outlets = config.sinks.map((settings) => {
+      const { name } = settings;
+      const partLog = log.child({ sink: name });
+      const context = { name, log: partLog, timeoutMs: settings.delivery.timeout };
+      return {
+        settings,
+        partLog,
+        bare: closers.add(`sink ${name}`, buildPlugin(sinks, settings, context)),
+      };
+    });
+
     // Cursors before records: what is journaled from here on is owed to each of these sinks (K8).
     const positions = await journal.register(
-      config.sinks.map((sink) => ({ name: sink.name, startFrom: sink.startFrom, shape: shapeOf(sink) })),
+      outlets.map(({ settings, bare }) => {
+        const { name, startFrom } = settings;
+        return { name, startFrom, shape: shapeOf(settings, bare.headerBytes) };
+      }),
     );
     const registered = await journal.stats();
 
@@ -151,14 +165,8 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       };
     });
 
-    const delivers = config.sinks.map((settings) => {
+    const delivers = outlets.map(({ settings, partLog, bare }) => {
       const { name, delivery: limits, maxEventBytes } = settings;
-      const partLog = log.child({ sink: name });
-      const timeoutMs = limits.timeout;
-      const bare = closers.add(
-        `sink ${name}`,
-        buildPlugin(sinks, settings, { name, log: partLog, timeoutMs }),
-      );
       const seen = sinkObserver(metrics.sink(name, now), vitals.sink(name, bare));
       const observer: DeliverObserver = {
         ...seen,
@@ -180,7 +188,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       const from = positions.get(name)!;
       const session = delivery({
         name,
-        sink: withTimeout(bare, timeoutMs),
+        sink: withTimeout(bare, limits.timeout),
         format: buildPlugin(formats, settings.format, { version: context.version }),
         match: settings.match,
         journal,
@@ -237,12 +245,11 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
 }
 
 /** What makes a sink's events: when it changes, the running numbers begin anew in a stream of their own (S6). */
-function shapeOf(sink: Config['sinks'][number]): string {
-  const { format, maxEventBytes } = sink;
+function shapeOf(sink: Config['sinks'][number], headerBytes: number): string {
+  const { format } = sink;
+  // What is left for the text decides where a large record is parted.
+  const maxBytes = sink.maxEventBytes - headerBytes;
   // A sink that wants everything has none, so that its stream is as old as the sink.
   const match = Object.keys(sink.match).length > 0 ? sink.match : undefined;
-  return createHash('sha256')
-    .update(JSON.stringify({ format, maxEventBytes, match }))
-    .digest('hex')
-    .slice(0, 16);
+  return createHash('sha256').update(JSON.stringify({ format, maxBytes, match })).digest('hex').slice(0, 16);
 }
