@@ -124,6 +124,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         `source ${name}`,
         buildPlugin(sources, settings, { name, log: partLog, now, steady, miscounted, graph }),
       );
+      vital.is(source);
       const observer = {
         read: seen.read,
         kept(page: Page, appended: Appended) {

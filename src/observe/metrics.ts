@@ -60,7 +60,7 @@ export function openMetrics(version: string) {
     ),
     found: counter(
       'source_found_total',
-      'Records put in the journal, by the reading that found them; what a sweep finds, overlap is too short for.',
+      'Records put in the journal, by the reading that found them.',
       'source',
       'tenant',
       'reading',
