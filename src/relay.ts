@@ -143,7 +143,10 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       return async (signal: AbortSignal) => {
         const found = await journal.checkpoint({ source: name, tenant });
         partLog.info({}, sourceBegins(source, found));
-        seen.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs);
+        const covered = (await journal.coverage()).filter(
+          (each) => each.source === name && each.tenant === tenant,
+        );
+        seen.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs, covered);
         const task = (healthy: () => void) =>
           unlessStalled((given) => ingest(options, given, healthy), { activity, limitMs, signal });
         const { failed, healthy } = seen;
