@@ -138,6 +138,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         `source ${name}`,
         buildPlugin(sources, settings, { name, log: partLog, now, steady, miscounted, graph }),
       );
+      vital.is(source);
       const observer = {
         read: seen.read,
         kept(page: Page, appended: Appended) {
@@ -156,7 +157,10 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       return async (signal: AbortSignal) => {
         const found = await journal.checkpoint({ source: name, tenant });
         partLog.info({}, sourceBegins(source, found));
-        seen.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs);
+        const covered = (await journal.coverage()).filter(
+          (each) => each.source === name && each.tenant === tenant,
+        );
+        seen.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs, covered);
         const task = (healthy: () => void) =>
           unlessStalled((given) => ingest(options, given, healthy), { activity, limitMs, signal });
         const { failed, healthy } = seen;

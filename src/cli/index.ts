@@ -100,6 +100,12 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .option('--rate <n>', 'alerts raised per second', positiveNumber, 1)
     .option('--input <file>', 'alerts to serve in place of made-up ones; as for preview')
     .option('--faults <list>', 'faults, as NAME[=PROBABILITY],... or "all"; see below')
+    .option('--refuse <what>', 'refuse all requests in one way that does not pass; see below')
+    .option(
+      '--roles <list>',
+      'application permissions of the app, by commas, or "none"',
+      'SecurityAlert.Read.All',
+    )
     .addOption(
       new Option('--quota <state>', 'Graph’s limit of 150 requests a minute')
         .choices(['on', 'off'])

@@ -58,6 +58,7 @@ function sources(found: readonly SourceStatus[], { now, colors }: View): string[
       ...(source.setAside > 0
         ? [colors.yellow(note(source.name, `${spellCount(source.setAside, 'time')} set aside as unreadable`))]
         : []),
+      ...source.notes.map((text) => colors.yellow(note(source.name, text))),
       ...failure(source.name, source.lastFailure, now, colors.yellow),
     ]),
   ];

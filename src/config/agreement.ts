@@ -1,7 +1,8 @@
 import { sep } from 'node:path';
-import { hasSecurityAlerts } from '../net/tenant.ts';
+import { hasSecurityAlerts, type TenantSettings } from '../net/tenant.ts';
 import { didYouMean } from './nearest.ts';
 import type { Path } from './problem.ts';
+import type { Config } from './schema.ts';
 
 /** Two entries that do not go together. */
 export interface Disagreement {
@@ -29,6 +30,33 @@ export function disagreements(input: unknown): Disagreement[] {
     ...cloudsWithoutAlerts(input),
     ...filesInTheWay(input),
   ];
+}
+
+/** Microsoft lets an app ask this often in a tenant (150 a minute), whoever asks for it. */
+const APP_REQUESTS_PER_MINUTE = 150;
+
+/** What entries may mean well together, and probably do not: told, and no reason not to start. */
+export function doubts({ tenants }: Pick<Config, 'tenants'>): Disagreement[] {
+  return tenants.flatMap((tenant, index) => {
+    const same = tenants.filter((other) => appOf(other) !== undefined && appOf(other) === appOf(tenant));
+    const [first] = same;
+    const sum = same.reduce((most, { requestsPerMinute }) => most + requestsPerMinute, 0);
+    if (first === undefined || first === tenant || sum <= APP_REQUESTS_PER_MINUTE) return [];
+    const share = Math.floor((APP_REQUESTS_PER_MINUTE - 10) / same.length);
+    return [
+      {
+        path: ['tenants', index, 'credential', 'clientId'],
+        message: `the same app in the same tenant as tenants[${tenants.indexOf(first)}]: Microsoft counts their requests together`,
+        hint: `make them one, or set requestsPerMinute of each to ${share}`,
+      },
+    ];
+  });
+}
+
+/** What Microsoft counts the requests of together, if that can be told. */
+function appOf({ tenantId, graphEndpoint = '', credential }: TenantSettings): string | undefined {
+  const clientId = 'clientId' in credential ? credential.clientId : undefined;
+  return clientId && `${graphEndpoint} ${tenantId} ${clientId}`.toLowerCase();
 }
 
 /** Files of sinks where another sink writes, or the journal: to open one of its files would undo its lock (K9). */

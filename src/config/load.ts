@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { whyUnreadable } from '../lib/files.ts';
 import { Reread, type RereadOptions } from '../lib/reread.ts';
 import { Secret } from '../lib/secret.ts';
-import { disagreements } from './agreement.ts';
+import { disagreements, doubts } from './agreement.ts';
 import { type BadCertificate, badCertificates } from './certificates.ts';
 import { hintOf, messageOf, words } from './explain.ts';
 import { prepare, type SecretFile } from './prepare.ts';
@@ -90,7 +90,8 @@ export function loadConfig<const Needs extends Part = Part>(
   const input = Object.entries(prepared.input as object).filter(([part]) => isNeeded([part]));
   const config = configSchema.parse(Object.fromEntries(input), { error: words });
   for (const secretFile of prepared.secretFiles) follow(config, secretFile, options.reread);
-  const warnings = [...prepared.warnings, ...certificates.filter(isTolerated)];
+  const doubtful = doubts(config).map((doubt) => ({ ...doubt, at: locate(root, doubt.path).at }));
+  const warnings = [...prepared.warnings, ...certificates.filter(isTolerated), ...doubtful];
   return { path: file, config, warnings: warnings.map((finding) => problemOf(file, finding)) };
 }
 

@@ -13,9 +13,10 @@ export interface SourceKey {
 /** An answer of a source, to be kept in one transaction (K1). */
 export interface Append extends SourceKey {
   readonly records: readonly SourceRecord[];
-  /** Which reading the answer belongs to, and its time (see `Page`): for coverage. */
+  /** Which reading the answer belongs to, its time, and since when something can be late (see `Page`): for coverage. */
   readonly reading: ReadingKind;
   readonly dateMs: number | undefined;
+  readonly lateSince?: bigint;
   readonly checkpoint: string;
   /** `seen` rows of an older revision (ticks) may go (K4). */
   readonly floor: bigint;

@@ -11,6 +11,11 @@ export interface Page {
   readonly records: readonly SourceRecord[];
   /** The far end's time of the answer, milliseconds since 1970; `undefined` when it did not say, or nothing was asked. */
   readonly dateMs: number | undefined;
+  /**
+   * What was created before this (ticks) is new to us because reading began late, not because it was visible late;
+   * without it: nothing.
+   */
+  readonly lateSince?: bigint;
   /** Stored in the same transaction as the records (K1); the source's own JSON text. */
   readonly checkpoint: string;
   /** Records older than this (ticks) need no longer be remembered as seen (K4). */
@@ -74,6 +79,9 @@ export interface Source {
    * checkpoint `reads for the first time, from …`. Does no I/O. A checkpoint that cannot be read is told by `read`.
    */
   describe?(checkpoint: string | undefined): string;
+
+  /** What an operator has to know about it as long as it is so: for status. */
+  notes?(): readonly string[];
 
   /** Told what of a page it gave was news. */
   kept?(page: Page, appended: Appended): void;

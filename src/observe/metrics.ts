@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { latenessSeconds, sightingsOf } from '../core/coverage.ts';
+import { type Coverage, latenessSeconds, sightingsOf } from '../core/coverage.ts';
 import { unavailableReasons } from '../core/errors.ts';
 import type { Appended, JournalStats } from '../core/journal.ts';
 import { type Page, readingKinds } from '../core/source.ts';
@@ -60,7 +60,7 @@ export function openMetrics(version: string) {
     ),
     found: counter(
       'source_found_total',
-      'Records put in the journal, by the reading that found them; what a sweep finds, overlap is too short for.',
+      'Records put in the journal, by the reading that found them.',
       'source',
       'tenant',
       'reading',
@@ -146,8 +146,13 @@ export function openMetrics(version: string) {
       let lastRead = now();
       refreshers.push(() => source.lag.set(labels, (now() - lastRead) / 1000));
       return {
-        /** @param watermarkMs where it goes on from; `undefined`: it begins */
-        begins(watermarkMs: number | undefined) {
+        /**
+         * @param watermarkMs where it goes on from; `undefined`: it begins
+         * @param covered what it has shown before: a product that is silent from now on must be seen to be so
+         */
+        begins(watermarkMs: number | undefined, covered: readonly Coverage[]) {
+          for (const { product, lastSeenMs } of covered)
+            source.lastSeen.set({ ...labels, product }, lastSeenMs / 1000);
           if (watermarkMs === undefined) return;
           source.watermark.set(labels, watermarkMs / 1000);
           // It was last read to its end before this process began.

@@ -44,6 +44,7 @@ export interface SourceStatus {
   }[];
   /** Times that could not be read and are set aside. */
   readonly setAside: number;
+  readonly notes: readonly string[];
   readonly products: readonly ProductStatus[];
 }
 
@@ -154,6 +155,7 @@ function sourceStatus(
       to: time(toMs),
     })),
     setAside: progress?.setAside ?? 0,
+    notes: live?.notes ?? [],
     products: coverage.map(productStatus),
   };
 }

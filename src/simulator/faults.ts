@@ -289,7 +289,7 @@ export function unauthorized(message: string): GraphError {
 }
 
 /** Continuous access evaluation: the new token has to be asked for with these claims. */
-function challenge(): GraphError {
+export function challenge(): GraphError {
   const claims = Buffer.from('{"access_token":{"nbf":{"essential":true, "value":"1604106651"}}}').toString(
     'base64',
   );

@@ -50,6 +50,7 @@ describe('the command line', () => {
     ['validate', '--json'],
     ['preview', '--input'],
     ['simulate', '--faults'],
+    ['simulate', '--refuse'],
     ['demo', '--for'],
   ])('explains %s', async (command, flag) => {
     const { exitCode, stdout } = await run(command, '--help');
@@ -93,6 +94,7 @@ describe('the command line', () => {
     ['a rate that is no number', ['simulate', '--rate', 'NaN'], 'expected a number above 0'],
     ['an unknown fault', ['simulate', '--faults', 'earthquake'], '--faults: '],
     ['a probability above one', ['simulate', '--faults', 'throttle=7'], '--faults: '],
+    ['an unknown refusal', ['simulate', '--refuse', 'secret-expried'], 'did you mean "secret-expired"'],
     ['a quota that is neither', ['simulate', '--quota', 'maybe'], 'Allowed choices are on, off'],
     ['a port that cannot be', ['simulate', '--port', '99999'], 'expected a port, 1 to 65535'],
     ['a demo without alerts', ['demo', '--alerts', '0'], 'expected at least 1'],

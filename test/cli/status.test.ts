@@ -46,6 +46,7 @@ const aStatus = (directory: string): Status => ({
       lastFailure: null,
       open: [{ reading: 'sweep', begun: ago(60_000), from: ago(3 * HOUR), to: ago(HOUR) }],
       setAside: 1,
+      notes: ['overlap is too short'],
       products: [
         {
           product: 'microsoftSentinel',
@@ -160,6 +161,7 @@ describe('status of a relay that answers', () => {
       '  alerts  contoso  2025-03-04T11:58:30Z  2s',
       expect.stringMatching(/^ {4}alerts: sweep begun 1m ago: 2h to go, from \S+Z$/),
       '    alerts: 1 time set aside as unreadable',
+      '    alerts: overlap is too short',
       '',
       'Products',
       '  SOURCE  TENANT   PRODUCT            LAST SEEN  RECORDS  HALF WITHIN  95% WITHIN  EVERY  LONGEST',

@@ -92,7 +92,7 @@ describe('openMetrics()', () => {
   it('G18: knows before the first reading how far behind a source is', async () => {
     const { metrics, source, pass } = scene();
     pass(10_000);
-    source.begins(NOW - 50_000);
+    source.begins(NOW - 50_000, []);
     expect(await series(metrics)).toMatchObject({
       'source_watermark_seconds{source="alerts",tenant="contoso"}': NOW / 1000 - 50,
       'source_lag_seconds{source="alerts",tenant="contoso"}': 60,
@@ -103,11 +103,26 @@ describe('openMetrics()', () => {
 
   it('counts from the start for a source that begins', async () => {
     const { metrics, source, pass } = scene();
-    source.begins(undefined);
+    source.begins(undefined, []);
     pass(10_000);
     expect(await series(metrics)).toHaveProperty(
       ['source_lag_seconds{source="alerts",tenant="contoso"}'],
       10,
+    );
+  });
+
+  it('G12: knows before the first reading when a product was seen last', async () => {
+    const { metrics, source } = scene();
+    const covered = {
+      source: 'alerts',
+      tenant: 'contoso',
+      product: 'microsoftSentinel',
+      lastSeenMs: NOW - 60_000,
+    };
+    source.begins(NOW, [{ ...covered, firstSeenMs: 0, records: 7, rhythm: undefined, lateness: [] }]);
+    expect(await series(metrics)).toHaveProperty(
+      ['source_last_seen_seconds{source="alerts",tenant="contoso",product="microsoftSentinel"}'],
+      NOW / 1000 - 60,
     );
   });
 

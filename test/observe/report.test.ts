@@ -33,6 +33,7 @@ function scene(journal: Partial<Parameters<typeof reportOn>[0]['journal']> = {})
   const clock = { now: NOW, steady: 5_000 };
   const vitals = new Vitals({ now: () => clock.now, steady: () => clock.steady });
   const source = vitals.source({ name: 'alerts', tenant: 'contoso', type: 'graph-alerts', everyMs: 30_000 });
+  source.is({ notes: () => ['overlap is too short'] });
   const notes = ['the receiver never answers'];
   const sink = vitals.sink('siem', { confirms: 'delay', notes: () => notes });
   const report = reportOn({
@@ -99,6 +100,7 @@ describe('reportOn()', () => {
             },
           ],
           setAside: 3,
+          notes: ['overlap is too short'],
           products: [
             {
               product: 'microsoftSentinel',

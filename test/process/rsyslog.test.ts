@@ -25,9 +25,8 @@ interface Alert {
   readonly lastUpdateDateTime: string;
 }
 
-const fixtures: Alert[] = readdirSync(folder).map((file) =>
-  JSON.parse(readFileSync(join(folder, file), 'utf8')),
-);
+const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
+const fixtures: Alert[] = files.map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')));
 const hostile = [
   'x|10|cs1=evil',
   'one\nCEF:0|Microsoft|two|1|3|4|10|msg=forged',

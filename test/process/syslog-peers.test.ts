@@ -127,9 +127,8 @@ function asCef(alerts: readonly Alert[], maxBytes: number): Rendered[] {
 }
 
 const graph = join(import.meta.dirname, '../fixtures/graph');
-const fixtures: readonly Alert[] = readdirSync(graph).map((file) =>
-  JSON.parse(readFileSync(join(graph, file), 'utf8')),
-);
+const files = readdirSync(graph).filter((file) => file.endsWith('.json'));
+const fixtures: readonly Alert[] = files.map((file) => JSON.parse(readFileSync(join(graph, file), 'utf8')));
 const FORGED =
   '<131>1 2025-01-01T00:00:00Z forged forged 1 alert - CEF:0|Microsoft|forged|1|3|4|10|msg=forged';
 const titles = [

@@ -15,7 +15,7 @@ import {
   type Unreadable,
 } from './checkpoint.ts';
 import { type Filter, isWanted } from './filter.ts';
-import { LateFinds } from './late-finds.ts';
+import { LateFinds, lateSince } from './late-finds.ts';
 import { alertRecord } from './map.ts';
 import { heavy, narrower, nextWindow, type Pace, suspicious, wider } from './pace.ts';
 import {
@@ -146,8 +146,13 @@ export class GraphAlerts implements Source {
 
   /** Looks for alerts that only a sweep has found: `overlap` is too short for them. */
   kept(page: Page, { told }: Appended): void {
-    if (page.reading !== 'sweep') return;
-    for (const { index } of told) this.#lateFinds.add(page.records[index]!, page.dateMs);
+    if (page.reading !== 'sweep' || told.length === 0) return;
+    const standing = parseCheckpoint(page.checkpoint);
+    for (const { index } of told) this.#lateFinds.add(page.records[index]!, standing, page.dateMs);
+  }
+
+  notes(): readonly string[] {
+    return this.#lateFinds.notes();
   }
 
   /** Nothing of its own: the tenant's Graph is closed by whoever opened it. */
@@ -462,6 +467,7 @@ export class GraphAlerts implements Source {
       checkpoint: formatCheckpoint(checkpoint),
       floor: floorOf(before, this.#settings),
       watermark: checkpoint.watermark,
+      lateSince: lateSince(checkpoint),
     };
   }
 

@@ -426,6 +426,7 @@ describe('late alerts', () => {
     world.now += hour;
     await read();
     expect(log.lines.map(({ message }) => message).join()).toMatch(/with overlap: 60\dm they/);
+    expect(source.notes()).toEqual([expect.stringMatching(/with overlap: 60\dm they/)]);
   });
 });
 
