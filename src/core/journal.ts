@@ -24,7 +24,7 @@ export interface Append extends SourceKey {
   readonly updates: 'all' | 'none';
   /** Become dead letters of the source, in the same transaction. */
   readonly unread?: readonly Unread[];
-  /** Times of which the source's dead letters go, in the same transaction. */
+  /** Times of which the source's dead letters go, in the same transaction, before those of `unread` come. */
   readonly readAgain?: readonly bigint[];
 }
 

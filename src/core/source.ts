@@ -24,17 +24,21 @@ export interface Page {
   readonly watermark: bigint;
   /** What cannot be read and is passed over for now: becomes dead letters of the source. */
   readonly unread?: readonly Unread[];
-  /** Times (ticks) that were unread and have now been read: their dead letters go. */
+  /** `at` of what was unread and is so no longer, or in another way: these dead letters go before `unread` comes. */
   readonly readAgain?: readonly bigint[];
 }
 
 /** Kinds of not being readable; a closed set. */
 export type UnreadReason = 'unreadable' | 'too-large' | 'too-many';
 
-/** Records of one time that a source cannot read while it can read others (R5). */
+/** Records of one time, or of some, that a source cannot read while it can read others (R5). */
 export interface Unread {
-  /** Their revision, ticks. */
+  /** Ticks: their revisions are this or later … */
   readonly at: bigint;
+  /** … and before this. */
+  readonly to: bigint;
+  /** How many they are, as far as the far end has said. */
+  readonly count?: number;
   readonly reason: UnreadReason;
   readonly detail: string;
 }
@@ -45,7 +49,7 @@ export interface Progress {
   readonly watermarkMs: number;
   /** Readings that have begun and not come to their end. */
   readonly open: readonly OpenReading[];
-  /** How many times could not be read and are set aside. */
+  /** How many times, and ranges of them, could not be read and are set aside. */
   readonly setAside: number;
 }
 

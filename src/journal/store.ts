@@ -153,8 +153,8 @@ export class Store {
       this.#memory.remember(source, record, known, place);
     }
     const now = this.#clock.wall();
-    for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
     for (const at of page.readAgain ?? []) this.#deadLetters.dropUnread(page, at);
+    for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
     for (const row of cutter.rows) this.#batches.append(row, now);
     this.#coverage.add(source, { source: page.source, tenant: page.tenant }, sightingsOf(page, told, now));
     return { ...counts, told };

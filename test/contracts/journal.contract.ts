@@ -161,13 +161,24 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
     });
 
     it('G8: append() keeps what could not be read as dead letters, until it has been read', async () => {
-      const unread = [5n, 6n].map((at) => ({ at, reason: 'unreadable' as const, detail: 'HTTP 500' }));
+      const unreadAt = (at: bigint, to: bigint) => ({
+        at,
+        to,
+        reason: 'unreadable' as const,
+        detail: 'HTTP 500',
+      });
+      const unread = [unreadAt(5n, 6n), unreadAt(6n, 7n)];
       await journal.append(page([], { unread }));
       const count = async () => (await journal.stats()).deadLetters;
       expect(await count()).toEqual([{ kind: 'source', name: key.source, count: 2 }]);
       await journal.append(page([], { tenant: 'fabrikam', readAgain: [5n] }));
       await journal.append(page([record('a', 5n)], { readAgain: [5n] }));
       expect(await count()).toEqual([{ kind: 'source', name: key.source, count: 1 }]);
+      // Another range that begins at the same time takes its place.
+      await journal.append(page([], { readAgain: [6n], unread: [unreadAt(6n, 90n)] }));
+      expect(await count()).toEqual([{ kind: 'source', name: key.source, count: 1 }]);
+      await journal.append(page([record('b', 6n)], { readAgain: [6n] }));
+      expect(await count()).toEqual([]);
     });
 
     it('register() lets a new sink begin at the end, or at the beginning', async () => {

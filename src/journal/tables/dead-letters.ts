@@ -13,9 +13,9 @@ export class DeadLetterTable {
     this.#insert = database.prepare(`
       INSERT INTO dead_letter (kind, name, reason, detail, at, format, record, hash)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.#drop = database.prepare(
-      `DELETE FROM dead_letter WHERE kind = 'source' AND name = ? AND record = ?`,
-    );
+    this.#drop = database.prepare(`
+      DELETE FROM dead_letter WHERE kind = 'source' AND name = ?
+      AND json_extract(record, '$.tenant') = ? AND json_extract(record, '$.at') = ?`);
     this.#counts = database.prepare(
       'SELECT kind, name, count(*) AS count FROM dead_letter GROUP BY kind, name',
     );
@@ -26,14 +26,16 @@ export class DeadLetterTable {
     this.#put('sink', name, reason, detail, at, encodeRecord(storedRecord(record)));
   }
 
-  /** What a source cannot read: the time of it stands in the place of a record. */
-  appendUnread(key: SourceKey, unread: Unread, at: number): void {
-    this.#put('source', key.source, unread.reason, unread.detail, at, place(key, unread.at));
+  /** What a source cannot read: its time stands in the place of a record. One without `to` is of a single time. */
+  appendUnread({ source, tenant }: SourceKey, unread: Unread, now: number): void {
+    const { at, to, count, reason, detail } = unread;
+    const place = { tenant, at: String(at), to: String(to), count };
+    this.#put('source', source, reason, detail, now, JSON.stringify(place));
   }
 
   /** What a source can read again. */
-  dropUnread(key: SourceKey, at: bigint): void {
-    this.#drop.run(key.source, place(key, at));
+  dropUnread({ source, tenant }: SourceKey, at: bigint): void {
+    this.#drop.run(source, tenant, String(at));
   }
 
   #put(
@@ -52,5 +54,3 @@ export class DeadLetterTable {
     return this.#counts.all() as unknown as JournalStats['deadLetters'];
   }
 }
-
-const place = ({ tenant }: SourceKey, at: bigint): string => JSON.stringify({ tenant, at: String(at) });
