@@ -14,6 +14,7 @@ import type { Stop } from './lib/stop.ts';
 import { attended } from './net/attended.ts';
 import { type Graph, openGraph } from './net/graph.ts';
 import { journalFound, sinkBegins, sourceBegins, whatRemains } from './observe/account.ts';
+import { Filling, watchFilling } from './observe/filling.ts';
 import { striker } from './observe/logger.ts';
 import { watchLoop } from './observe/loop.ts';
 import { openMetrics } from './observe/metrics.ts';
@@ -72,8 +73,10 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       'journal',
       await openJournal({ directory, maxBytes, retentionMs: retention, log: log.child({ part: 'journal' }) }),
     );
-    metrics.journal(() => journal.stats(), now);
-    const before = await journal.stats();
+    const stats = () => journal.stats();
+    const filling = new Filling(log);
+    metrics.journal(stats, filling, now);
+    const before = await stats();
     log.info({ directory, ...journal.opening }, journalFound(journal.opening, before));
 
     // Only a lost journal or a signal ends the relay; all else is started again (F1). Without a journal nothing may
@@ -116,7 +119,8 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         return { name, startFrom, shape: shapeOf(settings, bare.headerBytes) };
       }),
     );
-    const registered = await journal.stats();
+    const registered = await stats();
+    closers.add('watch on the backlogs', watchFilling(filling, stats, steady));
 
     const ingests = config.sources.map((settings) => {
       const { name, tenant } = settings;
@@ -225,7 +229,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       const server = await openServer(config.server.listen, {
         contentType: metrics.contentType,
         metrics: metrics.text,
-        ...reportOn({ version: context.version, directory, vitals, journal, progressOf, strike }),
+        ...reportOn({ version: context.version, directory, vitals, journal, filling, progressOf, strike }),
         alive,
       });
       closers.add('server', server);

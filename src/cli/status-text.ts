@@ -116,11 +116,12 @@ function sinks(found: readonly SinkStatus[], { now, colors }: View): string[] {
     stateOf(sink, colors),
     String(sink.pending),
     sink.oldestPending === null ? '-' : ago(sink.oldestPending, now),
+    sink.fullInSeconds === null ? '-' : duration(sink.fullInSeconds),
     sink.unconfirmed === null ? '-' : String(sink.unconfirmed),
     sink.lastDelivered === null ? '-' : `${ago(sink.lastDelivered, now)} ago`,
     sink.confirms ?? '-',
   ]);
-  const heads = ['SINK', 'STATE', 'PENDING', 'OLDEST', 'UNCONFIRMED', 'DELIVERED', 'CONFIRMED BY'];
+  const heads = ['SINK', 'STATE', 'PENDING', 'OLDEST', 'FULL IN', 'UNCONFIRMED', 'DELIVERED', 'CONFIRMED BY'];
   return [
     ...table(heads, rows, colors),
     ...found.flatMap(({ name, notes, lastFailure, failingSince }) => [

@@ -66,6 +66,7 @@ const aStatus = (directory: string): Status => ({
       connected: true,
       pending: 12,
       oldestPending: ago(2 * HOUR),
+      fullInSeconds: 5_400,
       unconfirmed: 3,
       lastDelivered: null,
       lastFailure,
@@ -171,8 +172,8 @@ describe('status of a relay that answers', () => {
       `  ${state}: 1 MiB of 1 GiB (0%), 4711 records`,
       '',
       'Sinks',
-      '  SINK  STATE    PENDING  OLDEST  UNCONFIRMED  DELIVERED  CONFIRMED BY',
-      '  siem  failing  12       2h      3            -          delay',
+      '  SINK  STATE    PENDING  OLDEST  FULL IN  UNCONFIRMED  DELIVERED  CONFIRMED BY',
+      '  siem  failing  12       2h      1h 30m   3            -          delay',
       '    siem: the receiver never answers',
       expect.stringMatching(/^ {4}siem: failed 3s ago: nobody listens \[2J sink siem: fine$/),
       '',
@@ -212,7 +213,7 @@ describe('status of a relay that does not answer', () => {
     expect(lines).toContainEqual(
       expect.stringMatching(/^ {2}alerts {2}contoso {2}microsoftDefenderForEndpoint .* 2 +30s +30s/),
     );
-    expect(lines).toContainEqual(expect.stringMatching(/^ {2}siem +- +2 +\S+ +- +- +-$/));
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}siem +- +2 +\S+ +- +- +- +-$/));
   });
 
   it('is what the journal of one with its server off says', async () => {

@@ -46,6 +46,7 @@ function scene(journal: Partial<Parameters<typeof reportOn>[0]['journal']> = {})
       checkpoint: async () => 'a checkpoint',
       ...journal,
     },
+    filling: { fullInSeconds: () => 3_600.4 },
     progressOf: (type, checkpoint) => {
       expect([type, checkpoint]).toEqual(['graph-alerts', 'a checkpoint']);
       return {
@@ -120,6 +121,7 @@ describe('reportOn()', () => {
           connected: true,
           pending: 2,
           oldestPending: '2025-03-04T11:59:00.000Z',
+          fullInSeconds: 3_600,
           unconfirmed: 2,
           lastDelivered: '2025-03-04T12:00:00.000Z',
           lastFailure: null,

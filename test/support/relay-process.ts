@@ -6,21 +6,25 @@ const program = join(import.meta.dirname, '../../dist/main.js');
 
 /** The built relay as a process of its own. */
 export class RelayProcess {
-  readonly #args: readonly string[];
+  readonly #command: readonly string[];
   #child: ChildProcess | undefined;
+  #ended: Promise<NodeJS.Signals | number> | undefined;
   /** Everything it has logged, over all starts. */
   log = '';
 
   constructor(config: string) {
-    this.#args = [program, 'run', '--config', config];
+    this.#command = [process.execPath, program, 'run', '--config', config];
   }
 
-  start(): void {
-    const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  /** @param before command that runs it, in the same process */
+  start(before: readonly string[] = []): void {
+    const [command, ...args] = [...before, ...this.#command];
+    const child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.on('data', (data: Buffer) => {
       this.log += data.toString();
     });
     this.#child = child;
+    this.#ended = once(child, 'exit').then(([code, signal]) => signal ?? code);
   }
 
   get pid(): number | undefined {
@@ -31,13 +35,17 @@ export class RelayProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** How the one that was started last has ended: by which signal, or with which exit code. */
+  async ended(): Promise<NodeJS.Signals | number | undefined> {
+    return await this.#ended;
+  }
+
   /** Ends it by a signal and gives its exit code, `null` when the signal killed it. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
     if (!child || !this.running) return child?.exitCode ?? null;
-    const ended = once(child, 'exit');
     child.kill(signal);
-    await ended;
+    await this.ended();
     return child.exitCode;
   }
 }
