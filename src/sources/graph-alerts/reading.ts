@@ -138,8 +138,8 @@ async function* readParts(window: Window, ask: Asker, tie: Tie): AsyncGenerator<
   let short: Outcome | undefined = parts.length === 0 ? { kind: 'crowded', count: tie.count } : undefined;
   for (const part of parts) {
     const outcome = yield* readTie(part, ask, new Tie(tie));
-    if (outcome.kind === 'whole') yield outcome.last;
-    else short ??= outcome;
+    if (outcome.kind !== 'failed' && outcome.last) yield outcome.last;
+    if (outcome.kind !== 'whole') short ??= outcome;
   }
   if (short) return short.kind === 'crowded' ? { kind: 'crowded', count: tie.count } : short;
   // The parts are the whole only where Graph takes them as we mean them: an alert without a product is in none of

@@ -77,6 +77,11 @@ const MOST_TOP = 1000;
 const PAGE_CHARACTERS = 2 ** 22;
 /** Tries at one request before a control request says whether Graph or the request is at fault (R5). */
 const ATTEMPTS = 3;
+/**
+ * Tries at an answer that is too large before less is asked for. Less means more requests: where they are too large by
+ * chance, as by a proxy's doing, each of them would make the next ones smaller, down to one alert a page.
+ */
+const LARGE_ATTEMPTS = 2;
 /** Tries at what would be set aside. */
 const LAST_ATTEMPTS = 5;
 /** What was set aside is not divided further than this in one go; the next one divides what is left. */
@@ -390,13 +395,17 @@ export class GraphAlerts implements Source {
     { priority, attempts, signal }: { priority: Priority; attempts: number; signal: AbortSignal },
   ): Promise<Answer | Failure> {
     const { maxBytes } = this.#settings.response;
+    let large = 0;
     while (true) {
       try {
         const top = this.#top;
         const page = await this.#parts.graph.page(url, { maxBytes, role: ROLE, signal, priority, attempts });
         return this.#answer(page, top);
       } catch (error) {
-        if (error instanceof TooLargeError) return { failed: 'large', error };
+        if (error instanceof TooLargeError) {
+          if (++large === LARGE_ATTEMPTS) return { failed: 'large', error };
+          continue;
+        }
         if (!(error instanceof UnavailableError)) throw error;
         // The request is made smaller only when Graph answers another one like it; else Graph is down, and is waited
         // for (R5), or nothing is allowed, and somebody has to act.
