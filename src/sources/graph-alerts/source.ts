@@ -73,6 +73,8 @@ const ROLE = 'SecurityAlert.Read.All';
 /** Alerts in a page, to begin with, and at most (Graph takes no more). */
 const FIRST_TOP = 250;
 const MOST_TOP = 1000;
+/** No server gives fewer alerts at once and does not say that there are more. */
+const LEAST_CLAMP = 20;
 /** Characters that a page should have: two of them are in memory at a time (K2). */
 const PAGE_CHARACTERS = 2 ** 22;
 /** Tries at one request before a control request says whether Graph or the request is at fault (R5). */
@@ -108,6 +110,8 @@ export class GraphAlerts implements Source {
   readonly #streaks = new Map<ReadingKind, Streak>();
   #pass: Pass | undefined;
   #top = FIRST_TOP;
+  /** Rows of the largest answer until now. */
+  #largest = 0;
   /** Lower while a tie is read whose pages were too large. */
   #mostTop = MOST_TOP;
   /** The server's time when it was last told, and our steady clock at that moment. */
@@ -180,7 +184,7 @@ export class GraphAlerts implements Source {
     const asker = this.#asker('poll', ATTEMPTS, signal);
     const answer = await asker.first({ from });
     if (!isFailure(answer)) {
-      const whole = isOnly(answer)
+      const whole = isOnly({ from }, answer)
         ? (answer.count ?? 0) <= answer.rows
         : yield* this.#pages('poll', checkpoint, endsHere(answer, asker));
       const next = whole ? polled(checkpoint, shownBy(answer), this.#settings) : checkpoint;
@@ -473,7 +477,10 @@ export class GraphAlerts implements Source {
     const room = Math.min(PAGE_CHARACTERS, this.#settings.response.maxBytes / 2);
     const wanted = rows.length === 0 ? most : Math.ceil((room * rows.length) / characters);
     this.#top = Math.min(this.#mostTop, most, Math.max(1, wanted));
-    return { records, rows: rows.length, count, next, dateMs, full: rows.length >= top };
+    const largest = Math.max(LEAST_CLAMP, this.#largest);
+    this.#largest = Math.max(this.#largest, rows.length);
+    const full = rows.length >= top;
+    return { records, rows: rows.length, count, next, dateMs, full, most: rows.length >= largest };
   }
 
   /** The server's `Date` as far as it can be believed; a time that is too early only costs requests. */
