@@ -3,7 +3,7 @@ import { type Account, Ledger } from './account.ts';
 import { AlertsApi } from './alerts-api.ts';
 import { type Ca, makeCertificate } from './certificate.ts';
 import { Authority, CLIENT_ID, CLIENT_SECRET } from './entra.ts';
-import { FaultSwitches, type Faults } from './faults.ts';
+import { type FaultName, FaultSwitches, type Faults } from './faults.ts';
 import { givenAlert } from './given.ts';
 import { type Endpoint, OrderedAnswers } from './ordered-answers.ts';
 import { Poison } from './poison.ts';
@@ -104,6 +104,8 @@ export interface Simulator {
   readonly seed: number;
   /** What it has done until now. The lists are live. */
   readonly account: Account;
+  /** How often each fault has struck until now. */
+  readonly strikes: ReadonlyMap<FaultName, number>;
   /** Graph's limit of 150 requests a minute is on. */
   readonly quota: boolean;
   /** Roles that the next token will hold. */
@@ -235,6 +237,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     clientSecret: CLIENT_SECRET,
     seed,
     account,
+    strikes: faults.strikes,
     quota: options.quota ?? true,
     setRoles: (roles) => {
       authority.roles = roles;

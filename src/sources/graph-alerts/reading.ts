@@ -1,6 +1,6 @@
 import type { UnavailableError } from '../../core/errors.ts';
 import type { SourceRecord } from '../../core/record.ts';
-import { divided, isPart, type Slice, type Tied, type Window } from './slice.ts';
+import { divided, isPart, isTick, type Slice, type Tied, type Window } from './slice.ts';
 
 /** One complete answer of Graph. */
 export interface Answer {
@@ -15,6 +15,8 @@ export interface Answer {
   readonly dateMs: number | undefined;
   /** As many rows as were asked for: it may have been cut there. */
   readonly full: boolean;
+  /** No answer before had more rows: where Graph gives no count, it may give no more than that at once. */
+  readonly most: boolean;
 }
 
 /** Graph did not give what was asked for, and does answer other requests (R5). */
@@ -51,8 +53,12 @@ const MOST_PAGES = 10_000;
 
 export const isFailure = (answer: Answer | Failure): answer is Failure => 'failed' in answer;
 
-/** Whether an answer is all there is of its slice, as far as it can tell by itself: its page is the only one (R3). */
-export const isOnly = ({ next, full }: Answer): boolean => next === undefined && !full;
+/**
+ * Whether an answer is all there is of a slice, as far as it can tell by itself: its page is the only one (R3). A tick
+ * cannot be halved to make sure where there is neither count nor next link.
+ */
+export const isOnly = (slice: Slice, { next, full, count, most }: Answer): boolean =>
+  next === undefined && !full && (count !== undefined || !most || isTick(slice));
 
 /**
  * Whether an answer is all there is of its slice though it has a next link: its count says so, and the pages behind are
@@ -86,7 +92,7 @@ export async function* readSlice(
   for (let reading = 1; ; reading++) {
     const last = await ask.first(slice);
     if (isFailure(last)) return { kind: 'failed', failure: last };
-    if (!isOnly(last)) {
+    if (!isOnly(slice, last)) {
       if (yield* endsHere(last, ask)) return { kind: 'whole', last };
       return { kind: 'crowded', last, count: last.count };
     }
@@ -138,8 +144,8 @@ async function* readParts(window: Window, ask: Asker, tie: Tie): AsyncGenerator<
   let short: Outcome | undefined = parts.length === 0 ? { kind: 'crowded', count: tie.count } : undefined;
   for (const part of parts) {
     const outcome = yield* readTie(part, ask, new Tie(tie));
-    if (outcome.kind === 'whole') yield outcome.last;
-    else short ??= outcome;
+    if (outcome.kind !== 'failed' && outcome.last) yield outcome.last;
+    if (outcome.kind !== 'whole') short ??= outcome;
   }
   if (short) return short.kind === 'crowded' ? { kind: 'crowded', count: tie.count } : short;
   // The parts are the whole only where Graph takes them as we mean them: an alert without a product is in none of

@@ -73,10 +73,17 @@ const ROLE = 'SecurityAlert.Read.All';
 /** Alerts in a page, to begin with, and at most (Graph takes no more). */
 const FIRST_TOP = 250;
 const MOST_TOP = 1000;
+/** No server gives fewer alerts at once and does not say that there are more. */
+const LEAST_CLAMP = 20;
 /** Characters that a page should have: two of them are in memory at a time (K2). */
 const PAGE_CHARACTERS = 2 ** 22;
 /** Tries at one request before a control request says whether Graph or the request is at fault (R5). */
 const ATTEMPTS = 3;
+/**
+ * Tries at an answer that is too large before less is asked for. Less means more requests: where they are too large by
+ * chance, as by a proxy's doing, each of them would make the next ones smaller, down to one alert a page.
+ */
+const LARGE_ATTEMPTS = 2;
 /** Tries at what would be set aside. */
 const LAST_ATTEMPTS = 5;
 /** What was set aside is not divided further than this in one go; the next one divides what is left. */
@@ -103,6 +110,8 @@ export class GraphAlerts implements Source {
   readonly #streaks = new Map<ReadingKind, Streak>();
   #pass: Pass | undefined;
   #top = FIRST_TOP;
+  /** Rows of the largest answer until now. */
+  #largest = 0;
   /** Lower while a tie is read whose pages were too large. */
   #mostTop = MOST_TOP;
   /** The server's time when it was last told, and our steady clock at that moment. */
@@ -180,7 +189,7 @@ export class GraphAlerts implements Source {
     const asker = this.#asker('poll', ATTEMPTS, signal);
     const answer = await asker.first({ from });
     if (!isFailure(answer)) {
-      const whole = isOnly(answer)
+      const whole = isOnly({ from }, answer)
         ? (answer.count ?? 0) <= answer.rows
         : yield* this.#pages('poll', checkpoint, endsHere(answer, asker));
       const next = whole ? polled(checkpoint, shownBy(answer), this.#settings) : checkpoint;
@@ -395,13 +404,17 @@ export class GraphAlerts implements Source {
     { priority, attempts, signal }: { priority: Priority; attempts: number; signal: AbortSignal },
   ): Promise<Answer | Failure> {
     const { maxBytes } = this.#settings.response;
+    let large = 0;
     while (true) {
       try {
         const top = this.#top;
         const page = await this.#parts.graph.page(url, { maxBytes, role: ROLE, signal, priority, attempts });
         return this.#answer(page, top);
       } catch (error) {
-        if (error instanceof TooLargeError) return { failed: 'large', error };
+        if (error instanceof TooLargeError) {
+          if (++large === LARGE_ATTEMPTS) return { failed: 'large', error };
+          continue;
+        }
         if (!(error instanceof UnavailableError)) throw error;
         // The request is made smaller only when Graph answers another one like it; else Graph is down, and is waited
         // for (R5), or nothing is allowed, and somebody has to act.
@@ -469,7 +482,10 @@ export class GraphAlerts implements Source {
     const room = Math.min(PAGE_CHARACTERS, this.#settings.response.maxBytes / 2);
     const wanted = rows.length === 0 ? most : Math.ceil((room * rows.length) / characters);
     this.#top = Math.min(this.#mostTop, most, Math.max(1, wanted));
-    return { records, rows: rows.length, count, next, dateMs, full: rows.length >= top };
+    const largest = Math.max(LEAST_CLAMP, this.#largest);
+    this.#largest = Math.max(this.#largest, rows.length);
+    const full = rows.length >= top;
+    return { records, rows: rows.length, count, next, dateMs, full, most: rows.length >= largest };
   }
 
   /** The server's `Date` as far as it can be believed; a time that is too early only costs requests. */

@@ -255,6 +255,36 @@ describe('the count', () => {
   });
 });
 
+describe('R3: a server that gives fewer at once than it is asked for', () => {
+  it('and neither a count nor a next link, is found out by smaller windows', async () => {
+    const { graph, read, pages } = scene();
+    graph.alerts = series(600, '11:59:00', 0.05);
+    graph.clamp = 100;
+    graph.skipLimit = 50;
+    graph.count = () => undefined;
+    expect((await read()).size).toBe(600);
+    expect(pages.flatMap(({ unread = [] }) => unread)).toEqual([]);
+    expect(graph.asked.length).toBeLessThan(60);
+  });
+
+  it('and a count of a tie that is too high, gets a dead letter that says so', async () => {
+    const { graph, read, pages } = scene();
+    const revision = at('11:59:30');
+    graph.alerts = Array.from({ length: 300 }, (_, n) => ({ id: `t${n}`, revision, created: revision }));
+    graph.clamp = 100;
+    graph.count = (real) => real + 7;
+    expect((await read()).size).toBe(300);
+    expect(pages.flatMap(({ unread = [] }) => unread)).toMatchObject([
+      {
+        at: revision,
+        reason: 'too-many',
+        count: 307,
+        detail: expect.stringContaining('or says that it has'),
+      },
+    ]);
+  });
+});
+
 describe('R5: outage or poison', () => {
   it('G8: finds the one time that cannot be read, sets it aside, and goes on', async () => {
     const { graph, read, pages, checkpoint } = scene();

@@ -229,6 +229,18 @@ describe('G20: a further page of a tie that is too large', () => {
     expect(pages.flatMap(({ unread = [] }) => unread)).toEqual([]);
   });
 
+  it('is asked for once more when that came by chance, not for less and less', async () => {
+    const { graph, read } = scene();
+    graph.alerts = tie(400);
+    graph.clamp = 100;
+    let asked = 0;
+    graph.fault = () => {
+      if (++asked % 3 === 0) throw new TooLargeError('too large', { reason: 'answer' });
+    };
+    expect((await read()).size).toBe(400);
+    expect(graph.asked.length).toBeLessThan(40);
+  });
+
   it('is set aside where one alert is, and what comes before it is read', async () => {
     const { graph, read, pages } = scene();
     graph.alerts = [...tie(12), alert('next', '11:59:40')];
