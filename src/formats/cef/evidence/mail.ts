@@ -1,7 +1,7 @@
 import type { SecurityNamespace as Graph } from '@microsoft/microsoft-graph-types';
 import type { Json } from '../../../core/record.ts';
 import { parseAddress } from '../address.ts';
-import { object, text, texts } from '../read.ts';
+import { known, object, text, texts } from '../read.ts';
 import { ids, type Note, nestedList, type Reading } from './reading.ts';
 
 interface Message {
@@ -17,18 +17,42 @@ interface Message {
 
 export function analyzedMessage(raw: Json | undefined): Reading {
   const mail = object<Graph.AnalyzedMessageEvidence>(raw);
+  const p1 = text(object<Graph.EmailSender>(mail.p1Sender).emailAddress);
   const p2 = text(object<Graph.EmailSender>(mail.p2Sender).emailAddress);
   const attachments = text(mail.attachmentsCount);
   return message({
     id: text(mail.networkMessageId),
-    sender: p2 || text(object<Graph.EmailSender>(mail.p1Sender).emailAddress),
+    sender: p2 || p1,
     recipients: texts(mail.recipientEmailAddress),
     senderIp: text(mail.senderIp),
     subject: text(mail.subject),
     direction: text(mail.antiSpamDirection),
     urls: mail.urls,
-    notes: [['attachments', attachments === '0' ? '' : attachments]],
+    notes: [
+      ['attachments', attachments === '0' ? '' : attachments],
+      ['p1Sender', p2 === '' || isAligned(p1, p2) ? '' : p1],
+      ...texts(mail.threats).map((threat): Note => ['threat', threat]),
+      ...deliveryOf(mail),
+    ],
   });
+}
+
+/** Bulk mail goes out under a subdomain for what bounces; another domain may be that of a forger. */
+function isAligned(p1: string, p2: string): boolean {
+  const [one, other] = [p1, p2].map((address) =>
+    `.${address.slice(address.lastIndexOf('@') + 1)}`.toLowerCase(),
+  );
+  return p1 === '' || one!.endsWith(other!) || other!.endsWith(one!);
+}
+
+function deliveryOf(mail: {
+  readonly deliveryAction?: Json | undefined;
+  readonly deliveryLocation?: Json | undefined;
+}): readonly Note[] {
+  return [
+    ['deliveryAction', known(mail.deliveryAction)],
+    ['deliveryLocation', known(mail.deliveryLocation)],
+  ];
 }
 
 export function submissionMail(raw: Json | undefined): Reading {
@@ -58,7 +82,7 @@ export function teamsMessage(raw: Json | undefined): Reading {
     subject: text(chat.subject),
     direction: text(chat.messageDirection),
     urls: chat.urls,
-    notes: [],
+    notes: deliveryOf(chat),
   });
   return { ...reading, nested: [...(reading.nested ?? []), ...nestedList('file', chat.files)] };
 }
