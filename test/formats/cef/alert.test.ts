@@ -207,6 +207,48 @@ describe('the primary entity', () => {
     expect(fields).not.toHaveProperty('cs6');
   });
 
+  it('adds roles, verdict and notes that come with a later sight of it, and only these', () => {
+    const bob = { accountName: 'bob', domainName: 'CONTOSO' };
+    const fields = keysOf(
+      evidence('user', { userAccount: bob, roles: ['attacker'] }),
+      evidence('user', { userAccount: bob, roles: ['compromised'], verdict: 'malicious' }),
+      evidence('user', { userAccount: bob, roles: ['compromised'], verdict: 'malicious' }),
+      evidence('process', { processId: 7, userAccount: { ...bob, userSid: 'S-1-5-21-1' } }),
+      device('a', { mdeDeviceId: '1', riskScore: 'high' }),
+      device('a', { mdeDeviceId: '1', riskScore: 'high', loggedOnUsers: [bob] }),
+    );
+    expect(fields).toMatchObject({ suser: 'CONTOSO\\bob', suid: 'S-1-5-21-1', shost: 'a' });
+    expect(fields.cs6).toBe(
+      'user:CONTOSO\\bob[compromised,malicious] ; device:a/loggedOn:CONTOSO\\bob ; mdeDeviceId:1 ; risk:high',
+    );
+  });
+
+  it('keeps what is known of the people and the address of a message', () => {
+    const mail = evidence('analyzedMessage', {
+      networkMessageId: 'n',
+      p2Sender: { emailAddress: 'friend@evil.example' },
+      recipientEmailAddress: 'ann@contoso.com',
+      senderIp: '198.51.100.192',
+    });
+    const account = { userPrincipalName: 'Ann@contoso.com', azureAdUserId: 'u-1', domainName: 'CONTOSO' };
+    const sender = ip('198.51.100.192', { verdict: 'malicious', countryLetterCode: 'IE', roles: ['source'] });
+    const fields = keysOf(
+      mail,
+      evidence('user', { userAccount: account, roles: ['compromised'], verdict: 'malicious' }),
+      sender,
+      evidence('mailbox', { primaryAddress: 'ann@contoso.com', roles: ['destination'] }),
+    );
+    expect(fields).toMatchObject({
+      suser: 'friend@evil.example',
+      duser: 'ann@contoso.com',
+      duid: 'u-1',
+      dntdom: 'CONTOSO',
+      src: '198.51.100.192',
+      cs6: 'user:Ann@contoso.com[compromised,malicious] ; ip:198.51.100.192/country:IE[source,malicious]',
+    });
+    expect(fields).not.toHaveProperty('suid');
+  });
+
   it('G21: two devices with one name and two ids are two', () => {
     expect(keysOf(device('a', { mdeDeviceId: '1' }), device('a', { mdeDeviceId: '2' })).cs6).toBe(
       'device:a/mdeDeviceId:2 ; mdeDeviceId:1',
