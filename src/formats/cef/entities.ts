@@ -74,7 +74,7 @@ export function readEvidenceOf(raw: Json | undefined, serviceSource: string): Ev
   };
   for (const item of list(raw)) visit('evidence', item, 0);
 
-  const entities = remoteParties(found, serviceSource).sort((a, b) => a.rank - b.rank);
+  const entities = apart(remoteParties(found, serviceSource).sort((a, b) => a.rank - b.rank));
   return { entities: once(firstMessageFirst(entities)), actions, tags: [...tags] };
 }
 
@@ -151,6 +151,27 @@ function remoteParties(found: readonly Found[], serviceSource: string): Found[] 
       ? { ...entity, side: sides.get(entity.reading.value) ?? remote }
       : entity,
   );
+}
+
+const hostile = ['attacker', 'commandAndControl'];
+const harmed = ['attacked', 'compromised'];
+
+/**
+ * To a receiver, host and address of a side are one machine. Where the roles put the address of an attacker on the side
+ * of the device that it harmed, it stands on the other side; in cs6 only, when there is a device on that side too.
+ */
+function apart(entities: readonly Entity[]): readonly Entity[] {
+  const hosts = entities.filter(({ reading }) => reading.group === 'host');
+  const own = new Set(hosts.flatMap(({ reading }) => reading.addresses ?? []));
+  const has = ({ roles }: Entity, some: readonly string[]) => roles.some((role) => some.includes(role));
+  return entities.map((entity) => {
+    const { group, ...keyless } = entity.reading;
+    if (group !== 'address' || !has(entity, hostile) || own.has(keyless.value)) return entity;
+    const host = hosts.find(({ side }) => side === entity.side);
+    if (!host || !has(host, harmed) || has(host, hostile)) return entity;
+    if (hosts.some(({ side }) => side !== entity.side)) return { ...entity, reading: keyless };
+    return { ...entity, side: entity.side === 'source' ? 'destination' : 'source' };
+  });
 }
 
 /** A message knows its sender and recipient better than the users and mailboxes beside it. */

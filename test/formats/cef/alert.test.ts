@@ -270,6 +270,36 @@ describe('an address', () => {
     });
   });
 
+  it('of an attacker never stands beside the device that it harmed', () => {
+    const attacked = device('a', { roles: ['attacked'], lastIpAddress: '10.0.0.1' });
+    const server = ip('198.51.100.9', { roles: ['commandAndControl'] });
+    expect(keysOf(attacked, server)).toMatchObject({ dhost: 'a', dst: '10.0.0.1', src: '198.51.100.9' });
+
+    const compromised = device('b', { roles: ['compromised'] });
+    const attacker = ip('198.51.100.9', { roles: ['attacker'] });
+    const fields = keysOf(compromised, attacker);
+    expect(fields).toMatchObject({ shost: 'b', dst: '198.51.100.9' });
+    expect(fields).not.toHaveProperty('src');
+
+    expect(keysOf(compromised, attacked, attacker)).toMatchObject({
+      shost: 'b',
+      dhost: 'a',
+      dst: '10.0.0.1',
+      cs6: 'ip:198.51.100.9[attacker]',
+    });
+  });
+
+  it('of an attacker stands beside the device of the attacker', () => {
+    const attacker = ip('10.0.0.9', { roles: ['attacker'] });
+    const victim = device('b', { roles: ['compromised'] });
+    expect(keysOf(device('a', { roles: ['attacker'] }), victim, attacker)).toMatchObject({
+      shost: 'a',
+      src: '10.0.0.9',
+    });
+    const own = device('b', { roles: ['compromised'], ipInterfaces: ['10.0.0.9'] });
+    expect(keysOf(own, attacker)).toMatchObject({ shost: 'b', src: '10.0.0.9' });
+  });
+
   it('of a device in the alert is not', () => {
     const fields = keysOf(ip('10.0.0.1'), device('a', { ipInterfaces: ['10.0.0.1'] }));
     expect(fields).toMatchObject({ src: '10.0.0.1' });
@@ -298,10 +328,40 @@ describe('an address', () => {
     expect(keysOf(ip(address))[key]).toBe(expected);
   });
 
+  it.each(['0.0.0.0', '255.255.255.255', '::', '::ffff:0.0.0.0'])(
+    '%s is nobody’s: it has no key',
+    (address) => {
+      const mail = evidence('analyzedMessage', { networkMessageId: 'n', senderIp: address });
+      const connection = evidence('networkConnection', {
+        sourceAddress: { ipAddress: '10.0.0.1' },
+        destinationAddress: { ipAddress: address },
+      });
+      const alone = device('a', { lastIpAddress: address });
+      for (const piece of [ip(address), mail, connection, alone]) {
+        const { src, dst, c6a2, c6a3, cs6 } = keysOf(piece);
+        expect({ src, dst, c6a2, c6a3 }).toEqual({ src: piece === connection ? '10.0.0.1' : undefined });
+        expect(cs6).toContain(address.replace('::ffff:', ''));
+      }
+    },
+  );
+
+  it('of a device is one that can be reached, wherever it stands', () => {
+    const interfaces = { ipInterfaces: ['127.0.0.1', '10.0.0.7'] };
+    expect(keysOf(device('a', { lastIpAddress: 'fe80::1', ...interfaces }))).toMatchObject({
+      src: '10.0.0.7',
+    });
+    expect(keysOf(device('a', { lastIpAddress: '10.0.0.8', ...interfaces }))).toMatchObject({
+      src: '10.0.0.8',
+    });
+    const linkLocal = keysOf(device('a', { lastIpAddress: 'fe80::1' }));
+    expect(linkLocal).toMatchObject({ shost: 'a', cs6: 'ip:fe80::1' });
+    expect(linkLocal).not.toHaveProperty('c6a2');
+  });
+
   it('that is none is not lost', () => {
     const fields = keysOf(ip('not an address'), device('a', { lastIpAddress: '999.1.1.1' }));
     expect(fields).not.toHaveProperty('src');
-    expect(fields.cs6).toBe('ip:not an address ; src:999.1.1.1');
+    expect(fields.cs6).toBe('ip:not an address ; ip:999.1.1.1');
   });
 });
 

@@ -1,6 +1,6 @@
 import type { SecurityNamespace as Graph } from '@microsoft/microsoft-graph-types';
 import type { Json } from '../../../core/record.ts';
-import { parseAddress } from '../address.ts';
+import { isNobodys, parseAddress } from '../address.ts';
 import { known, object, text, texts } from '../read.ts';
 import { ids, type Note, nestedList, type Reading } from './reading.ts';
 
@@ -95,24 +95,31 @@ const directions: ReadonlyMap<string, string> = new Map([
 
 function message(mail: Message): Reading {
   const [recipient = '', ...others] = mail.recipients;
+  const senderIp = parseAddress(mail.senderIp);
+  const isNone = senderIp !== undefined && isNobodys(senderIp);
   return {
     value: mail.id || mail.subject || mail.sender,
     ids: ids(['message', mail.id && `${mail.id}/${recipient}`]),
-    covers: ids(['user', mail.sender], ['user', recipient], ['ip', parseAddress(mail.senderIp)?.text ?? '']),
+    covers: ids(['user', mail.sender], ['user', recipient], ['ip', senderIp?.text ?? '']),
     group: 'message',
     claims: [
       ['fileId', mail.id],
       ['user', mail.sender, 'source'],
       ['user', recipient, 'destination'],
-      ['address', mail.senderIp, 'source'],
+      ['address', isNone ? '' : mail.senderIp, 'source'],
       ['deviceDirection', directions.get(mail.direction.toLowerCase()) ?? ''],
     ],
     extras: [['cs5', mail.subject]],
     cs5Label: 'emailSubject',
-    notes: [...mail.notes, ...others.map((other): Note => ['recipient', other])],
+    notes: [
+      ...mail.notes,
+      ['senderIp', isNone ? mail.senderIp : ''],
+      ...others.map((other): Note => ['recipient', other]),
+    ],
     details: [
       ['from', mail.sender],
       ['to', recipient],
+      ['senderIp', isNone ? '' : mail.senderIp],
       ['subject', mail.id === '' ? '' : mail.subject],
     ],
     nested: nestedList('url', mail.urls),
