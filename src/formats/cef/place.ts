@@ -37,7 +37,7 @@ export function place(entities: readonly Entity[], draft: Draft): void {
 
   const tryToPlace = (entity: Entity): void => {
     const { group, claims = [], cs5Label } = entity.reading;
-    if (!group) return;
+    if (!group || entity.again) return;
     const first = claims.find(([, value]) => value !== '');
     if (!first && group !== 'connection') return;
     const key = first && keyFor(first[0], first[1], first[2] ?? entity.side);
@@ -53,6 +53,7 @@ export function place(entities: readonly Entity[], draft: Draft): void {
   for (const entity of entities) {
     if (placed.has(entity)) fill(draft, entity.reading.extras ?? [], entity.side, entity.reading.cs5Label);
   }
+  for (const entity of entities) if (entity.again) fillUser(entity, draft);
   if (!taken.has('file//')) {
     const image = entities.find((entity) => placed.has(entity) && entity.reading.fileClaims);
     fill(draft, image?.reading.fileClaims ?? [], 'source');
@@ -60,12 +61,25 @@ export function place(entities: readonly Entity[], draft: Draft): void {
 
   // A connection is told whole: its ends may have found other keys, or none.
   const isTold = (entity: Entity) => placed.has(entity) && entity.reading.group !== 'connection';
-  for (const entity of entities) if (!isTold(entity)) draft.item(describe(entity));
+  for (const entity of entities) {
+    if (!isTold(entity) && entity.again !== 'same') draft.item(describe(entity));
+  }
   for (const entity of entities) {
     if (!isTold(entity)) continue;
     const where = sided.has(entity.reading.group ?? 'message') && entity.side === 'destination';
     for (const [name, value] of [...lostAddress(entity, entities, draft), ...(entity.reading.notes ?? [])]) {
       if (value !== '') draft.item(`${name}:${value}${where ? '[destination]' : ''}`);
+    }
+  }
+}
+
+/** A message knows of a user no more than the address; id and domain come from whoever tells them too. */
+function fillUser({ reading }: Entity, draft: Draft): void {
+  if (reading.group !== 'user') return;
+  const name = reading.claims?.find(([to]) => to === 'user')?.[1].toLowerCase();
+  for (const side of ['source', 'destination'] as const) {
+    if (name && draft.values.get(keysOf.user[side])?.toLowerCase() === name) {
+      fill(draft, reading.claims ?? [], side);
     }
   }
 }
