@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
+import { type ConnectionOptions, createSecureContext, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import { UnavailableError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -77,7 +77,7 @@ const HOUR_MS = 3_600_000;
 
 /**
  * The TLS side of a sink. Its files are read again, by content, for each connection (S8); while they are not
- * good (half-written, key and certificate not of one pair) the older ones stay in use, and the log says so.
+ * good (half-written, key and certificate not of one pair, a key too small) the older ones stay in use, and the log says so.
  */
 export class TlsClient {
   readonly #settings: TlsSettings;
@@ -112,7 +112,7 @@ export class TlsClient {
       ...(serverName !== undefined && { servername: serverName }),
       ...(ca !== undefined && { ca }),
       ...(cert !== undefined && { cert }),
-      ...(key && { key: key.export({ type: 'pkcs8', format: 'pem' }) as string }),
+      ...(key && { key: pemOf(key) }),
     };
   }
 
@@ -208,15 +208,42 @@ function readPair(certFile: string, keyFile: string, passphrase: string | undefi
   // Node sends the first one as its own.
   if (!certificatesOf(cert)[0]?.checkPrivateKey(key))
     throw new Error(`tls.key: file ${keyFile} does not belong to the first certificate in ${certFile}`);
+  try {
+    createSecureContext({ cert, key: pemOf(key) });
+  } catch (error) {
+    throw new Error(`tls.cert: file ${certFile} ${whyRefused(error)}`);
+  }
   return { cert, key };
+}
+
+function pemOf(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+const weaknesses: Readonly<Record<string, string>> = {
+  ERR_SSL_EE_KEY_TOO_SMALL: 'its key is too small. RSA needs 2048 bits at least',
+  ERR_SSL_CA_KEY_TOO_SMALL: 'the key of a CA in its chain is too small. RSA needs 2048 bits at least',
+  ERR_SSL_CA_MD_TOO_WEAK: 'it, or one in its chain, is signed with a digest that is too weak, such as SHA-1',
+};
+
+/** What OpenSSL has against a certificate that can be read. */
+function whyRefused(error: unknown): string {
+  const code = codeOf(error);
+  const why = weaknesses[code] ?? (error as Error).message;
+  return `has a certificate that TLS does not allow here: ${why}${code && ` (${code})`}`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 function whyNoKey(pem: string, passphrase: string | undefined, error: unknown): string {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) return 'has no private key in PEM form';
   const isEncrypted = pem.includes('ENCRYPTED');
   if (isEncrypted && passphrase === undefined) return 'is encrypted; give tls.passphrase';
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return isEncrypted ? `is not opened by tls.passphrase${code}` : `has a private key that is damaged${code}`;
+  const code = codeOf(error);
+  const told = code && ` (${code})`;
+  return isEncrypted ? `is not opened by tls.passphrase${told}` : `has a private key that is damaged${told}`;
 }
 
 const OTHER_CA =
@@ -239,7 +266,7 @@ const meanings: Readonly<Record<string, string>> = {
 };
 
 function explainTls(cause: unknown, hasCert: boolean): string | undefined {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const code = codeOf(cause);
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return explainName(cause as Misnamed);
   const meaning = meanings[code] ?? explainAlert(code, hasCert);
   return meaning && `${meaning} (${code})`;
