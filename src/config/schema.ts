@@ -131,9 +131,22 @@ const sink = oneOf(sinks, {
     ),
   delivery: delivery.prefault({}).describe('How records are sent.'),
 }).transform((settings) => {
-  const { maxEventBytes = pluginFor(settings)?.defaultEventBytes?.(settings) ?? EVENT_BYTES } = settings;
+  const { maxEventBytes = eventBytesOf(settings) } = settings;
   return { ...settings, maxEventBytes };
 });
+
+function eventBytesOf(settings: { readonly type: string }): number {
+  return pluginFor(settings)?.defaultEventBytes?.(settings) ?? EVENT_BYTES;
+}
+
+/**
+ * What settings of a sink that are not set come to by the others.
+ *
+ * @param settings as they would stand in the file, with their defaults
+ */
+export function impliedBy(settings: { readonly type: string }): Readonly<Record<string, unknown>> {
+  return { maxEventBytes: eventBytesOf(settings), ...pluginFor(settings)?.implied?.(settings) };
+}
 
 export interface Address {
   readonly host: string;
