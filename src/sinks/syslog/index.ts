@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { duration, port } from '../../lib/fields.ts';
+import { duration, EXAMPLE, port } from '../../lib/fields.ts';
 import { TlsClient, tlsSchema } from '../../net/tls.ts';
 import type { SinkPlugin } from '../context.ts';
 import { Acknowledged } from './acknowledged.ts';
@@ -73,7 +73,10 @@ const schema = z
       .enum(transports)
       .default('tcp')
       .describe('How the bytes travel. What goes over `udp` may get lost, and nobody hears of it.'),
-    host: host.optional().describe('Name or address of the receiver.'),
+    host: host
+      .optional()
+      .describe('Name or address of the receiver.')
+      .meta({ [EXAMPLE]: 'siem.example.com' }),
     hosts: z
       .array(hostAndPort)
       .min(1)

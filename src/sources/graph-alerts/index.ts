@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, size } from '../../lib/fields.ts';
+import { duration, EXAMPLE, size } from '../../lib/fields.ts';
 import type { SourcePlugin } from '../context.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import { progressOf } from './plan.ts';
@@ -11,7 +11,10 @@ const names = z
 
 const schema = z.strictObject({
   type: z.literal('graph-alerts'),
-  tenant: z.string().describe('Name of the tenant to read from.'),
+  tenant: z
+    .string()
+    .describe('Name of the tenant to read from.')
+    .meta({ [EXAMPLE]: 'contoso' }),
   startFrom: z
     .union([duration(), z.iso.datetime({ offset: true })])
     .prefault('24h')
