@@ -4,6 +4,7 @@ import { demoCommand } from './demo.ts';
 import { type Io, processIo } from './io.ts';
 import { previewCommand } from './preview.ts';
 import { runCommand } from './run.ts';
+import { showCommand } from './show.ts';
 import { faultsHelp, simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
 import { exitCodeOf, messageOf } from './trouble.ts';
@@ -72,6 +73,10 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
   command('run', 'run until SIGTERM or SIGINT', runCommand).addOption(config());
 
   command('validate', 'tell every problem of the config, with line and path; no network', validateCommand)
+    .addOption(config())
+    .addOption(json());
+
+  command('show', 'show the config with all defaults, secrets as ***', showCommand)
     .addOption(config())
     .addOption(json());
 

@@ -5,6 +5,7 @@ import { Reread, type RereadOptions } from '../lib/reread.ts';
 import { Secret } from '../lib/secret.ts';
 import { disagreements, doubts } from './agreement.ts';
 import { type BadCertificate, badCertificates } from './certificates.ts';
+import { effective } from './effective.ts';
 import { hintOf, messageOf, words } from './explain.ts';
 import { prepare, type SecretFile } from './prepare.ts';
 import { ConfigError, type Finding, type Path, type Position, type Problem, problemOf } from './problem.ts';
@@ -39,6 +40,8 @@ export interface Loaded<Needs extends Part = Part> {
   readonly config: Pick<Config, Exclude<keyof Config, Part> | Needs>;
   /** What should be mended, yet keeps nothing from running. */
   readonly warnings: readonly Problem[];
+  /** The whole config for people, also what is not needed: as in a file that leaves nothing out, without secrets. */
+  effective(): Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -92,7 +95,12 @@ export function loadConfig<const Needs extends Part = Part>(
   for (const secretFile of prepared.secretFiles) follow(config, secretFile, options.reread);
   const doubtful = doubts(config).map((doubt) => ({ ...doubt, at: locate(root, doubt.path).at }));
   const warnings = [...prepared.warnings, ...certificates.filter(isTolerated), ...doubtful];
-  return { path: file, config, warnings: warnings.map((finding) => problemOf(file, finding)) };
+  return {
+    path: file,
+    config,
+    warnings: warnings.map((finding) => problemOf(file, finding)),
+    effective: () => effective(configSchema, prepared.input, root),
+  };
 }
 
 /** Keeps a secret what its file says, for as long as the config is used (S8). */

@@ -119,11 +119,7 @@ export function prepare(
   const walkUnion = (schema: z.ZodDiscriminatedUnion, node: Node, path: Path): unknown => {
     if (node.kind !== 'map') return misfit(node);
     const { discriminator } = schema.def;
-    const options = new Map(
-      schema.def.options.flatMap((option) =>
-        option instanceof z.ZodObject ? [[literalOf(option.shape[discriminator]), option] as const] : [],
-      ),
-    );
+    const options = optionsOf(schema);
     const types = [...options.keys()];
     const expected = `expected ${listed(types)}`;
     const given = node.entries.get(discriminator)?.value;
@@ -189,14 +185,25 @@ export function prepare(
 
 type Meta = Readonly<Record<string, unknown>>;
 
+export interface Unwrapped {
+  readonly schema: Schema;
+  readonly meta: Meta;
+  /** What is read in the place of a missing value. */
+  readonly initial: Node | undefined;
+  /** What a missing value is, without being read. */
+  readonly standard: unknown;
+}
+
 /** The schema inside its wrappers, what they say about it, and what stands for a missing value. */
-function unwrap(outer: Schema): { schema: Schema; meta: Meta; initial: Node | undefined } {
+export function unwrap(outer: Schema): Unwrapped {
   let schema = outer;
   let meta: Meta = {};
   let initial: Node | undefined;
+  let standard: unknown;
   while (true) {
     meta = { ...z.globalRegistry.get(schema), ...meta };
     if (schema instanceof z.ZodPrefault) initial ??= nodeOf(schema.def.defaultValue);
+    if (schema instanceof z.ZodDefault) standard ??= schema.def.defaultValue;
     if (schema instanceof z.ZodPipe) schema = schema.def.in;
     else if (
       schema instanceof z.ZodPrefault ||
@@ -204,7 +211,7 @@ function unwrap(outer: Schema): { schema: Schema; meta: Meta; initial: Node | un
       schema instanceof z.ZodOptional
     )
       schema = schema.def.innerType;
-    else return { schema, meta, initial };
+    else return { schema, meta, initial, standard };
   }
 }
 
@@ -241,6 +248,15 @@ function coerce(schema: Schema, text: string): unknown {
 function hasKey(schema: Schema, key: string): boolean {
   const inner = unwrap(schema).schema;
   return inner instanceof z.ZodObject && Object.hasOwn(inner.shape, key);
+}
+
+/** The forms of a union, by what tells them apart. */
+export function optionsOf({ def }: z.ZodDiscriminatedUnion): Map<string, z.ZodObject> {
+  return new Map(
+    def.options.flatMap((option) =>
+      option instanceof z.ZodObject ? [[literalOf(option.shape[def.discriminator]), option] as const] : [],
+    ),
+  );
 }
 
 function literalOf(schema: Schema | undefined): string {

@@ -41,13 +41,14 @@ describe('the command line', () => {
   it('tells its commands', async () => {
     const { exitCode, stdout, stderr } = await run('--help');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    for (const command of ['run', 'validate', 'preview', 'simulate', 'demo'])
+    for (const command of ['run', 'validate', 'show', 'preview', 'simulate', 'demo'])
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
   });
 
   it.each([
     ['run', '--config'],
     ['validate', '--json'],
+    ['show', '--json'],
     ['preview', '--input'],
     ['simulate', '--faults'],
     ['simulate', '--refuse'],

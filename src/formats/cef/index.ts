@@ -9,7 +9,7 @@ const schema = z.strictObject({
   profile: z
     .enum(['defender'])
     .default('defender')
-    .describe('Which fields go where; see the tables on this page.'),
+    .describe('Which fields go where; the page of CEF has the tables.'),
   signatureId: z
     .enum(['detector', 'category', 'title'])
     .default('detector')

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { knownValues } from '../../core/match.ts';
-import { duration, KNOWN, size } from '../../lib/fields.ts';
+import { duration, EXAMPLE, KNOWN, size } from '../../lib/fields.ts';
 import type { SourcePlugin } from '../context.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import { progressOf } from './plan.ts';
@@ -19,7 +19,10 @@ const words = (known: readonly string[]) =>
 
 const schema = z.strictObject({
   type: z.literal('graph-alerts'),
-  tenant: z.string().describe('Name of the tenant to read from.'),
+  tenant: z
+    .string()
+    .describe('Name of the tenant to read from.')
+    .meta({ [EXAMPLE]: 'contoso' }),
   startFrom: z
     .union([duration(), z.iso.datetime({ offset: true })])
     .prefault('24h')
