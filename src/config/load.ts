@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { whyUnreadable } from '../lib/files.ts';
+import { readAtMost, whyUnreadable } from '../lib/files.ts';
 import { Reread, type RereadOptions } from '../lib/reread.ts';
 import { Secret } from '../lib/secret.ts';
 import { disagreements, doubts } from './agreement.ts';
@@ -149,7 +149,7 @@ function readConfig(file: string): string {
     new ConfigError([{ file, path: '', message, ...(hint !== undefined && { hint }) }]);
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readAtMost(file, MAX_BYTES + 1);
   } catch (error) {
     throw refuse(whyUnreadable(error));
   }

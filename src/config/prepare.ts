@@ -101,7 +101,9 @@ export function prepare(
       settle([...path, key], keyAt, message, didYouMean(key, names) ?? belongs);
       // That the meant key is missing would be the same slip told twice.
       const meant = nearest(key, names);
-      if (meant !== undefined && !node.entries.has(meant)) settled.add(JSON.stringify([...path, meant]));
+      for (const name of names)
+        if (meant !== undefined && isSameThing(name, meant) && !node.entries.has(name))
+          settled.add(JSON.stringify([...path, name]));
     }
     const input: Record<string, unknown> = {};
     for (const [key, field] of fields) {
@@ -181,6 +183,11 @@ export function prepare(
     isSettled,
     mayShow: (path) => !confidential.has(JSON.stringify(path.slice(0, -1))),
   };
+}
+
+/** One or several of it: `host`, `hosts`. Where one of the two is given the other is not missing. */
+function isSameThing(name: string, other: string): boolean {
+  return name === other || `${name}s` === other || name === `${other}s`;
 }
 
 type Meta = Readonly<Record<string, unknown>>;
