@@ -100,7 +100,10 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
 
     // Cursors before records: what is journaled from here on is owed to each of these sinks (K8).
     const positions = await journal.register(
-      config.sinks.map((sink) => ({ name: sink.name, startFrom: sink.startFrom, shape: shapeOf(sink) })),
+      config.sinks.map((sink) => {
+        const { name, formerly, startFrom } = sink;
+        return { name, formerly, startFrom, shape: shapeOf(sink) };
+      }),
     );
     const registered = await journal.stats();
 

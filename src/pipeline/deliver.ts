@@ -148,7 +148,8 @@ async function session(
     const refused = refusalsOf(outcomes);
     const follow = outcomes.flatMap((outcome) => outcome.follow ?? []);
     // Only now: a crash above this line sends twice, it never forgets.
-    journal.advance({ sink: name, cursor: end.cursor, sequence: end.sequence, refused, follow });
+    const { cursor, sequence, apart } = end;
+    journal.advance({ sink: name, cursor, sequence, ...(apart && { apart }), refused, follow });
     memory.done = end;
     selection.settled(follow);
     narrowing.settled(end.cursor);
@@ -213,7 +214,7 @@ async function session(
     send({ steps: [], rendered: [{ record, stream, sequence, events }], end: written, bytes });
   };
 
-  const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal);
+  const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal, name);
 
   /** Everything written is confirmed, and everything confirmed is settled. */
   const drain = async (): Promise<void> => {
@@ -256,7 +257,7 @@ async function session(
 
   /** Sends another record than the one that broke the sink; it is sent again when it is its turn. */
   const probe = async ({ end, follow, rendered: suspect }: Step): Promise<void> => {
-    const loan = await journal.peek(end.cursor, options.batchSize, sending);
+    const loan = await journal.peek(end.cursor, options.batchSize, sending, name);
     if (!loan || !suspect) return;
     const behind = aSelection();
     if (follow) behind.taken([follow]);
