@@ -115,8 +115,8 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     // Cursors before records: what is journaled from here on is owed to each of these sinks (K8).
     const positions = await journal.register(
       outlets.map(({ settings, bare }) => {
-        const { name, startFrom } = settings;
-        return { name, startFrom, shape: shapeOf(settings, bare.headerBytes) };
+        const { name, formerly, startFrom } = settings;
+        return { name, formerly, startFrom, shape: shapeOf(settings, bare.headerBytes) };
       }),
     );
     const registered = await stats();

@@ -27,6 +27,7 @@ export function disagreements(input: unknown): Disagreement[] {
     ...repeated,
     ...strangers,
     ...strangersOfSinks(input, known),
+    ...takenNames(input),
     ...cloudsWithoutAlerts(input),
     ...filesInTheWay(input),
   ];
@@ -57,6 +58,23 @@ export function doubts({ tenants }: Pick<Config, 'tenants'>): Disagreement[] {
 function appOf({ tenantId, graphEndpoint = '', credential }: TenantSettings): string | undefined {
   const clientId = 'clientId' in credential ? credential.clientId : undefined;
   return clientId && `${graphEndpoint} ${tenantId} ${clientId}`.toLowerCase();
+}
+
+/** Names that sinks say they had, and that are another one's: there would be two for one cursor (K8). */
+function takenNames(input: unknown): Disagreement[] {
+  const names = textsOf(input, 'sinks', 'name');
+  const former = textsOf(input, 'sinks', 'formerly');
+  return former.flatMap((name, index) => {
+    if (name === undefined) return [];
+    const path = ['sinks', index, 'formerly'];
+    const hint = 'a sink takes over from one that is not in the config any more';
+    const owner = names.indexOf(name);
+    if (owner >= 0)
+      return [{ path, message: `expected a name that no sink has now, and sinks[${owner}] has it`, hint }];
+    const first = former.indexOf(name);
+    if (first === index) return [];
+    return [{ path, message: `sinks[${first}] takes over from it already`, hint: 'only one of them can' }];
+  });
 }
 
 /** Files of sinks where another sink writes, or the journal: to open one of its files would undo its lock (K9). */

@@ -29,12 +29,11 @@ function oneOf<
   >;
 }
 
-const name = (example: string) =>
-  z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and "-", a letter first')
-    .describe('Shown in logs and metrics.')
-    .meta({ [EXAMPLE]: example });
+const word = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and "-", a letter first');
+
+const name = (example: string) => word.describe('Shown in logs and metrics.').meta({ [EXAMPLE]: example });
 
 const source = oneOf(sources, {
   name: name('alerts'),
@@ -114,6 +113,11 @@ const sink = oneOf(sinks, {
     .describe(
       'Most bytes of one event with its header; a larger record goes on in further events. Default: 8000, for ' +
         '`syslog` over `udp` 2048.',
+    ),
+  formerly: word
+    .optional()
+    .describe(
+      'Name that the sink had: it goes on where the sink of that name stood, with what waits for it.',
     ),
   startFrom: z
     .enum(['now', 'journal'])

@@ -9,6 +9,9 @@ import type {
   Append,
   Appended,
   Cursor,
+  DeadLetterChoice,
+  Forgotten,
+  Handled,
   Journal,
   JournalOpening,
   JournalStats,
@@ -139,20 +142,24 @@ class WorkerJournal implements Journal {
     return positions;
   }
 
-  async take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan> {
+  async take(cursor: Cursor, limit: number, signal: AbortSignal, sink?: string): Promise<Loan> {
     for (;;) {
       // Taken before reading, so that an append in between is not missed.
       const change = this.#change.promise;
-      const loan = await this.peek(cursor, limit, signal);
+      const loan = await this.peek(cursor, limit, signal, sink);
       if (loan) return loan;
       await orAbort(change, signal);
     }
   }
 
-  async peek(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan | undefined> {
+  async peek(cursor: Cursor, limit: number, signal: AbortSignal, sink?: string): Promise<Loan | undefined> {
     this.#check();
-    const chunk = this.#cache.find(cursor) ?? (await orAbort(this.#read(cursor), signal));
-    return chunk && lend(chunk, cursor, limit);
+    for (let at = cursor; ; ) {
+      const chunk = this.#cache.find(at) ?? (await orAbort(this.#read(at), signal));
+      if (!chunk) return undefined;
+      if (chunk.target === null || chunk.target === sink) return lend(chunk, at, limit);
+      at = chunk.ends.at(-1)!;
+    }
   }
 
   advance(step: Advance): void {
@@ -165,7 +172,8 @@ class WorkerJournal implements Journal {
     const before = this.#steps.get(sink);
     const refused = [...(before?.refused ?? []), ...step.refused];
     const follow = [...(before?.follow ?? []), ...(step.follow ?? [])];
-    this.#steps.set(sink, { ...step, refused, follow });
+    const apart = step.apart ?? before?.apart;
+    this.#steps.set(sink, { ...step, refused, follow, ...(apart && { apart }) });
     this.#follows.get(sink)?.add(step.follow);
     this.#timer ??= setTimeout(() => this.#send(), ADVANCE_EVERY_MS);
   }
@@ -190,6 +198,20 @@ class WorkerJournal implements Journal {
 
   coverage(): Promise<readonly Coverage[]> {
     return this.ask('coverage', undefined);
+  }
+
+  forget(sink: string, always?: 'always'): Promise<Forgotten> {
+    return this.ask('forget', { sink, always: always !== undefined });
+  }
+
+  async retry(choice: DeadLetterChoice): Promise<Handled> {
+    const handled = await this.ask('retry', choice);
+    if (handled.done.length > 0) this.#wake();
+    return handled;
+  }
+
+  drop(choice: DeadLetterChoice): Promise<Handled> {
+    return this.ask('drop', choice);
   }
 
   close(): Promise<void> {

@@ -153,7 +153,8 @@ async function session(
     const refused = refusalsOf(outcomes);
     const follow = outcomes.flatMap((outcome) => outcome.follow ?? []);
     // Only now: a crash above this line sends twice, it never forgets.
-    journal.advance({ sink: name, cursor: end.cursor, sequence: end.sequence, refused, follow });
+    const { cursor, sequence, apart } = end;
+    journal.advance({ sink: name, cursor, sequence, ...(apart && { apart }), refused, follow });
     memory.done = end;
     selection.settled(follow);
     narrowing.settled(end.cursor);
@@ -228,7 +229,7 @@ async function session(
     send({ steps: [], rendered: [rendered], end: written, bytes });
   };
 
-  const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal);
+  const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal, name);
 
   /** Everything written is confirmed, and everything confirmed is settled. */
   const drain = async (): Promise<void> => {
@@ -271,7 +272,7 @@ async function session(
 
   /** Another record than the one that broke the sink; it is sent again when it is its turn. */
   const aWitness = async ({ end, follow }: Step, suspect: RelayRecord, turn: number) => {
-    const loan = await journal.peek(end.cursor, options.batchSize, sending);
+    const loan = await journal.peek(end.cursor, options.batchSize, sending, name);
     if (!loan) return undefined;
     const behind = aSelection();
     if (follow) behind.taken([follow]);

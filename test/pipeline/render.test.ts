@@ -42,6 +42,29 @@ describe('render()', () => {
     expect(batch?.end).toEqual({ cursor: { batch: 1, index: 2 }, stream: 7, sequence: 105 });
   });
 
+  it('S6: numbers what is told by somebody’s wish in a stream of its own', () => {
+    const { records, ends } = loan('1x2', '2x2', '1x2', 'throws', 'not', '1x2');
+    const again = [1, 3, 4].map((index) => ({ index, outcome: 'retry' as const }));
+    const mixed = records.map((record, index) => ({
+      ...record,
+      ...again.find((each) => each.index === index),
+    }));
+    const at = { ...from, apart: { stream: 9, sequence: 50 } };
+    const batch = render({ records: mixed, ends }, at, wide, options, false);
+    expect(batch?.rendered.map(({ stream, sequence }) => [stream, sequence])).toEqual([
+      [7, 101],
+      [9, 51],
+      [7, 102],
+      [7, 103],
+    ]);
+    expect(batch?.end).toEqual({
+      cursor: { batch: 1, index: 5 },
+      stream: 7,
+      sequence: 103,
+      apart: { stream: 9, sequence: 53 },
+    });
+  });
+
   it('gives the format its number, its time and its budget', () => {
     const stamps: Stamp[] = [];
     const spy: Format = (_, stamp) => {

@@ -1,15 +1,40 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { JournalStats, Refusal, SourceKey } from '../../core/journal.ts';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DeadLetterChoice, JournalStats, Refusal, SourceKey } from '../../core/journal.ts';
+import type { RelayRecord } from '../../core/record.ts';
 import type { Unread } from '../../core/source.ts';
-import { encodeRecord, FORMAT, rowHash, storedRecord } from '../batch.ts';
+import { decodeRecords, encodeRecord, FORMAT, rowHash, storedRecord } from '../batch.ts';
+import { type Broken, one } from './row.ts';
+
+/** A dead letter, without what it is about. */
+export interface DeadLetterRow {
+  readonly id: number;
+  readonly kind: 'sink' | 'source';
+  /** Of the sink or source. */
+  readonly name: string;
+  readonly reason: string;
+  readonly detail: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly format: number;
+  /** What a sink refused (see `encodeRecord`); of a source, the time that it cannot read. */
+  readonly record: string;
+}
 
 /** What a sink will never be given, or a source cannot read for now, with the reason. */
 export class DeadLetterTable {
+  readonly #broken: Broken;
+  readonly #database: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #counts: StatementSync;
   readonly #drop: StatementSync;
+  readonly #get: StatementSync;
+  readonly #idsOf: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #rename: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, broken: Broken) {
+    this.#database = database;
+    this.#broken = broken;
     this.#insert = database.prepare(`
       INSERT INTO dead_letter (kind, name, reason, detail, at, format, record, hash)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
@@ -19,6 +44,10 @@ export class DeadLetterTable {
     this.#counts = database.prepare(
       'SELECT kind, name, count(*) AS count FROM dead_letter GROUP BY kind, name',
     );
+    this.#get = database.prepare('SELECT * FROM dead_letter WHERE id = ?');
+    this.#idsOf = database.prepare(`SELECT id FROM dead_letter WHERE kind = 'sink' AND name = ? ORDER BY id`);
+    this.#delete = database.prepare('DELETE FROM dead_letter WHERE id = ?');
+    this.#rename = database.prepare('UPDATE dead_letter SET name = ?, hash = ? WHERE id = ?');
   }
 
   /** What a sink refused. */
@@ -38,6 +67,43 @@ export class DeadLetterTable {
     this.#drop.run(source, tenant, String(at));
   }
 
+  get(id: number): DeadLetterRow | undefined {
+    const row = one<DeadLetterRow & { hash: string }>(this.#get, id);
+    if (!row) return undefined;
+    const { hash, ...rest } = row;
+    if (hash !== hashOf(rest)) this.#broken(`dead letter ${id} is not as it was written`);
+    return rest;
+  }
+
+  /** The newest, in the order in which they came. */
+  list(of: Partial<Pick<DeadLetterRow, 'kind' | 'name'>>, limit: number): DeadLetterRow[] {
+    const wanted = Object.entries(of).filter(
+      (entry): entry is [string, SQLInputValue & string] => !!entry[1],
+    );
+    const where = ['1', ...wanted.map(([column]) => `${column} = ?`)].join(' AND ');
+    const ids = this.#database
+      .prepare(`SELECT id FROM dead_letter WHERE ${where} ORDER BY id DESC LIMIT ?`)
+      .all(...wanted.map(([, value]) => value), limit) as unknown as { id: number }[];
+    return ids.toReversed().flatMap(({ id }) => this.get(id) ?? []);
+  }
+
+  idsOf(choice: DeadLetterChoice): number[] {
+    if ('ids' in choice) return [...new Set(choice.ids)];
+    return (this.#idsOf.all(choice.sink) as unknown as { id: number }[]).map(({ id }) => id);
+  }
+
+  delete(id: number): void {
+    this.#delete.run(id);
+  }
+
+  /** The sink has another name. */
+  rename(from: string, to: string): void {
+    for (const id of this.idsOf({ sink: from })) {
+      const row = this.get(id);
+      if (row) this.#rename.run(to, hashOf({ ...row, name: to }), id);
+    }
+  }
+
   #put(
     kind: 'sink' | 'source',
     name: string,
@@ -46,11 +112,26 @@ export class DeadLetterTable {
     at: number,
     record: string,
   ): void {
-    const columns = [kind, name, reason, detail.toWellFormed(), at, FORMAT, record] as const;
-    this.#insert.run(...columns, rowHash(columns));
+    const row = { kind, name, reason, detail: detail.toWellFormed(), at, format: FORMAT, record };
+    this.#insert.run(...columnsOf(row), hashOf(row));
   }
 
   counts(): JournalStats['deadLetters'] {
     return this.#counts.all() as unknown as JournalStats['deadLetters'];
   }
+}
+
+/** What a sink refused. */
+export function refusedRecord({ format, record }: Pick<DeadLetterRow, 'format' | 'record'>): RelayRecord {
+  return decodeRecords(format, record)[0]!;
+}
+
+type Columns = Omit<DeadLetterRow, 'id'>;
+
+function columnsOf({ kind, name, reason, detail, at, format, record }: Columns) {
+  return [kind, name, reason, detail, at, format, record] as const;
+}
+
+function hashOf(row: Columns): string {
+  return rowHash(columnsOf(row));
 }
