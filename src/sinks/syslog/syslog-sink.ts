@@ -129,7 +129,14 @@ export class SyslogSink implements Sink {
     const unconfirmable = [...this.#paces]
       .filter(([, pace]) => pace.unconfirmable)
       .map(([{ name }]) => `${name}: ${UNCONFIRMABLE}`);
-    return [...unconfirmable, ...(this.#isFull ? [FULL] : []), ...(this.#options.notes?.() ?? [])];
+    const { trouble } = this.#options.acknowledged;
+    const notAsked = trouble === undefined ? [] : [trouble];
+    return [
+      ...unconfirmable,
+      ...(this.#isFull ? [FULL] : []),
+      ...notAsked,
+      ...(this.#options.notes?.() ?? []),
+    ];
   }
 
   window(): Window {

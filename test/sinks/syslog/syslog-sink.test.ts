@@ -553,6 +553,19 @@ describe('a syslog sink and what its receiver can take', () => {
     expect(sink.window()).toEqual(whole);
   });
 
+  it('S2: goes on where the kernel cannot be asked what is acknowledged, and says so', async () => {
+    const none = Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' });
+    const collector = closers.add('collector', await startCollector());
+    const acknowledged = new Acknowledged(
+      () => {},
+      () => Promise.reject(none),
+    );
+    const sink = closers.add('sink', bareSink(collector.port, { acknowledged }));
+    expect(sink.notes()).toEqual([]);
+    expect(await deliver(sink, 1)).toEqual({ refused: [] });
+    expect(sink.notes()).toEqual([expect.stringMatching(/kernel cannot be asked.*ENOENT/)]);
+  });
+
   it.each([
     ['is there and does not read is told and waited for', true],
     ['has vanished is given up after the time-out', false],
