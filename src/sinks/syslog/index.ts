@@ -191,16 +191,13 @@ export const syslog: SinkPlugin<typeof schema> = {
       },
       maxMessageBytes: transport === 'udp' ? MAX_DATAGRAM_BYTES : Number.MAX_SAFE_INTEGER,
       timeoutMs,
-      acknowledged: new Acknowledged((why) => log.warn({}, `${NOT_ASKED}: ${why}`)),
+      acknowledged: new Acknowledged((trouble) => log.warn({}, trouble)),
       clock,
       log,
       notes: () => (transport === 'tls' ? tls.notes() : []),
     });
   },
 };
-
-const NOT_ASKED =
-  'the kernel cannot be asked what a receiver has acknowledged, so that one that closes by itself just while the last bytes are on their way is taken to have read them';
 
 function framingOf({ framing, transport }: Pick<SyslogSettings, 'framing' | 'transport'>): Framing {
   return framing ?? (transport === 'tls' ? 'octet-counting' : 'lf');
