@@ -126,7 +126,7 @@ describe('runRelay()', () => {
   it('says where its metrics are', async () => {
     const { run } = await scene(readAll, () => '127.0.0.1:0');
     const relay = run();
-    await expect.poll(() => relay.port()).toBeDefined();
+    await expect.poll(() => relay.port(), { timeout: 20_000 }).toBeDefined();
     const address = `http://127.0.0.1:${relay.port()}/metrics`;
     expect(relay.told()).toContain(`info : metrics at ${address}`);
     expect((await fetch(address)).status).toBe(200);
