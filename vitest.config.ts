@@ -5,9 +5,13 @@ import { defineConfig } from 'vitest/config';
 // Tests start the program, and their own threads, some hundred times: what is compiled once need not be again.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), `defender-relay-compiled-${userInfo().uid}`);
 
+const isLong = process.env.LONG === 'yes';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    // The long ones by themselves: `npm run test:long`.
+    include: isLong ? ['test/**/*.long.test.ts'] : ['test/**/*.test.ts'],
+    exclude: isLong ? [] : ['test/**/*.long.test.ts'],
     // Says at the end which real peers were missing.
     globalSetup: ['test/peers/missing.ts'],
     testTimeout: 30_000,
