@@ -47,7 +47,7 @@ export function step(state: State, event: Event): State {
 export interface ConfirmOptions {
   /** How long the peer must keep still before our FIN; see {@link quietMs}. */
   readonly quietMs: number;
-  /** Longest time for all of it. */
+  /** Longest time for all that comes after the quiet time: on a slow line that may be the longer one. */
   readonly timeoutMs: number;
   /** Waits until the peer's kernel has acknowledged all, and says whether it has. */
   readonly acknowledged: (tuple: FourTuple, signal: AbortSignal) => Promise<Acknowledgement>;
@@ -98,7 +98,7 @@ export function confirmByClose(connection: Connection, options: ConfirmOptions):
 
     const unlisten = connection.listen(on);
     const quiet = setTimeout(() => on('quiet-over'), options.quietMs);
-    const timeUp = setTimeout(() => on('time-up'), options.timeoutMs);
+    const timeUp = setTimeout(() => on('time-up'), options.quietMs + options.timeoutMs);
     if (!connection.isAlive()) on('gone');
   });
 }

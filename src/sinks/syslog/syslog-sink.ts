@@ -26,7 +26,7 @@ export interface SyslogSinkOptions {
   };
   /** Most bytes of an event that the transport can carry. */
   readonly maxMessageBytes: number;
-  /** Longest time for a confirmation by `close`, milliseconds. */
+  /** Longest time for a confirmation by `close` after its quiet time, milliseconds. */
   readonly timeoutMs: number;
   readonly acknowledged: Acknowledged;
   /** Milliseconds, only ever going forward. */
@@ -345,15 +345,16 @@ export class SyslogSink implements Sink {
     this.#next = this.#dial(this.#life.signal);
     // Who needs it will try again, and hear of it.
     this.#next.catch(() => {});
-    const startedMs = clock();
+    const quiet = quietMs(connection.connectMs);
+    const quietEndsMs = clock() + quiet;
     try {
       await confirmByClose(connection, {
-        quietMs: quietMs(connection.connectMs),
+        quietMs: quiet,
         timeoutMs,
         acknowledged: (tuple, signal) => acknowledged.all(tuple, signal),
       });
       hosts.works(connection.host);
-      this.#speedUp(connection.host, used, clock() - startedMs);
+      this.#speedUp(connection.host, used, clock() - quietEndsMs);
     } catch (failure) {
       const why = connection.explain('confirming what was sent', failure);
       // After `close` and the like it is not the receiver's doing.

@@ -8,6 +8,7 @@ import type { Receipt, Sink } from '../../../src/core/sink.ts';
 import { Closers } from '../../../src/lib/closers.ts';
 import { isAbort } from '../../../src/lib/wait.ts';
 import { Acknowledged } from '../../../src/sinks/syslog/acknowledged.ts';
+import type { Connect } from '../../../src/sinks/syslog/connection.ts';
 import { frame, framings } from '../../../src/sinks/syslog/frame.ts';
 import { Hosts, hostOf } from '../../../src/sinks/syslog/hosts.ts';
 import { syslog } from '../../../src/sinks/syslog/index.ts';
@@ -488,6 +489,24 @@ describe('a syslog sink and what its receiver can take', () => {
     await sink.confirm(never);
     expect(await confirmed).toEqual({ refused: [] });
     expect(sink.window()).toEqual({ records: 1, bytes: 1 });
+  });
+
+  it('S2: confirms over a line on which the quiet time is longer than the time-out', async () => {
+    const collector = closers.add('collector', await startCollector());
+    const connect: Connect = async (host, signal) => {
+      const connection = await overTcp('lf', 10_000)(host, signal);
+      Object.defineProperty(connection, 'connectMs', { value: 150 });
+      return connection;
+    };
+    const hosts = new Hosts([hostOf('127.0.0.1', collector.port)], connect, log, () => performance.now());
+    const sink = closers.add('sink', bareSink(collector.port, { hosts, timeoutMs: 250 }));
+    await sink.open(never);
+    const { confirmed } = await sink.send(
+      rendered(32, 1, () => 'x'.repeat(8000)),
+      never,
+    );
+    await sink.confirm(never);
+    expect(await confirmed).toEqual({ refused: [] });
   });
 
   it('gives one that confirms soon more and more', async () => {
