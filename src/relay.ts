@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from './config/schema.ts';
 import { secretsOf } from './config/secrets.ts';
+import { commandsOn } from './control/protocol.ts';
+import { openControl } from './control/server.ts';
 import type { Appended } from './core/journal.ts';
 import { buildPlugin } from './core/plugin.ts';
 import type { RelayRecord } from './core/record.ts';
@@ -236,6 +238,11 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       log.info({}, `metrics at ${server.origin}/metrics`);
       watch?.listening?.(server.port);
     }
+
+    closers.add(
+      'control socket',
+      await openControl(directory, commandsOn(journal), log.child({ part: 'control' })),
+    );
 
     watch?.ready?.(alive);
     await runTogether([...ingests, ...delivers], soft);

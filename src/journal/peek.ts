@@ -118,7 +118,7 @@ function isThere(directory: string, journal: string): boolean {
 }
 
 /** Whoever has the directory holds a transaction on the lock file (K9), so that even a look at it is refused. */
-function isRunning(directory: string): boolean {
+export function isRunning(directory: string): boolean {
   const { lock } = pathsIn(directory);
   if (!existsSync(lock)) return false;
   const database = new DatabaseSync(lock, { readOnly: true, timeout: 0 });

@@ -22,7 +22,7 @@ import type {
 } from '../core/journal.ts';
 import type { Outcome, SourceRecord } from '../core/record.ts';
 import { msOfTicks } from '../core/ticks.ts';
-import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS, storedRecord } from './batch.ts';
+import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { lockDirectory, openDatabase, pathsIn, prepareDirectory } from './database.ts';
@@ -31,7 +31,7 @@ import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
 import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
-import { type DeadLetterRow, DeadLetterTable, refusedRecord } from './tables/dead-letters.ts';
+import { type DeadLetterRow, DeadLetterTable, refusedText } from './tables/dead-letters.ts';
 import { FollowedTable } from './tables/followed.ts';
 import { MemoryTable } from './tables/memory.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
@@ -300,7 +300,7 @@ export class Store {
       const sink = sinks.get(row.name);
       if (!sink) return `the journal has no sink ${row.name}`;
       if (sink.orphaned !== null) return `sink ${row.name} is not in the config`;
-      const record = encodeRecord(storedRecord({ ...refusedRecord(row), outcome: 'retry' }));
+      const record = encodeRecord({ ...refusedText(row), outcome: 'retry' });
       records.set(row.name, [...(records.get(row.name) ?? []), record]);
       return undefined;
     });

@@ -41,7 +41,7 @@ describe('the command line', () => {
   it('tells its commands', async () => {
     const { exitCode, stdout, stderr } = await run('--help');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    for (const command of ['run', 'validate', 'show', 'preview', 'simulate', 'demo'])
+    for (const command of ['run', 'validate', 'show', 'preview', 'sinks', 'dead-letters', 'simulate', 'demo'])
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
   });
 
@@ -100,6 +100,9 @@ describe('the command line', () => {
     ['a port that cannot be', ['simulate', '--port', '99999'], 'expected a port, 1 to 65535'],
     ['a demo without alerts', ['demo', '--alerts', '0'], 'expected at least 1'],
     ['a duration without a unit', ['demo', '--for', '30'], 'expected a duration'],
+    ['sinks without a command', ['sinks'], 'Usage: defender-relay sinks'],
+    ['a sink to forget that is not named', ['sinks', 'forget'], "missing required argument 'name'"],
+    ['dead letters that are not said', ['dead-letters', 'drop', '--config', sinksOnly], 'say which'],
     ['a duration of nothing', ['demo', '--for', '0s'], 'at least a second'],
   ])('ends with 2 at %s, and says it on standard error', async (_, args, message) => {
     const { exitCode, stdout, stderr } = await run(...args);

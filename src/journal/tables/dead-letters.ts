@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { DeadLetterChoice, JournalStats, Refusal, SourceKey } from '../../core/journal.ts';
 import type { RelayRecord } from '../../core/record.ts';
 import type { Unread } from '../../core/source.ts';
-import { decodeRecords, encodeRecord, FORMAT, rowHash, storedRecord } from '../batch.ts';
+import { decodeRecords, encodeRecord, FORMAT, rowHash, type StoredRecord, storedRecord } from '../batch.ts';
 import { type Broken, one } from './row.ts';
 
 /** A dead letter, without what it is about. */
@@ -121,9 +121,25 @@ export class DeadLetterTable {
   }
 }
 
-/** What a sink refused. */
-export function refusedRecord({ format, record }: Pick<DeadLetterRow, 'format' | 'record'>): RelayRecord {
-  return decodeRecords(format, record)[0]!;
+type Refused = Pick<DeadLetterRow, 'format' | 'record' | 'reason'>;
+
+/** What a sink refused. @param isWhole without it the body is not read */
+export function refusedRecord({ format, record }: Refused, isWhole: boolean): RelayRecord {
+  return decodeRecords(format, record, () => isWhole)[0]!;
+}
+
+/** What a sink refused, with its body as it came: the relay may have died of reading it, so that it was not read. */
+export function refusedText(row: Refused): StoredRecord {
+  const { body, ...head } = refusedRecord(row, false);
+  const json = String(body.unread);
+  return { ...head, json: row.reason === 'crash' ? (withoutReading(json) ?? json) : json };
+}
+
+/** The body of a record that came with it as `unread` text. */
+function withoutReading(json: string): string | undefined {
+  if (!json.startsWith('{"unread":"')) return undefined;
+  const { unread, ...more } = JSON.parse(json) as { unread?: unknown };
+  return typeof unread === 'string' && Object.keys(more).length === 0 ? unread : undefined;
 }
 
 type Columns = Omit<DeadLetterRow, 'id'>;
