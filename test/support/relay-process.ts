@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const program = join(import.meta.dirname, '../../dist/main.js');
@@ -15,7 +16,9 @@ export class RelayProcess {
     this.#args = [program, 'run', '--config', config];
   }
 
+  /** @throws {Error} it has not been built: else a test would wait for what never comes */
   start(): void {
+    if (!existsSync(program)) throw new Error(`there is no ${program}: run "npm run build" first`);
     const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.on('data', (data: Buffer) => {
       this.log += data.toString();
