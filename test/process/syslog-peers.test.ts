@@ -34,7 +34,7 @@ const STREAM = 12_345;
 const never = new AbortController().signal;
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A datagram needs no framing; and syslog-ng has nothing for RFC 3164 with octet counting. */
+/** A datagram needs no framing. */
 const routes: readonly Route[] = [
   { transport: 'tcp', framing: 'lf', header: 'rfc5424' },
   { transport: 'tcp', framing: 'lf', header: 'rfc3164' },
@@ -45,6 +45,16 @@ const routes: readonly Route[] = [
   { transport: 'udp', framing: 'lf', header: 'rfc5424' },
   { transport: 'udp', framing: 'lf', header: 'rfc3164' },
 ];
+
+/** syslog-ng has nothing for RFC 3164 with octet counting, and takes a header without a host for something else. */
+const routesTo: Readonly<Record<PeerName, readonly Route[]>> = {
+  rsyslog: [
+    ...routes,
+    { transport: 'tcp', framing: 'octet-counting', header: 'rfc3164' },
+    { transport: 'tcp', framing: 'lf', header: 'siem-agent' },
+  ],
+  'syslog-ng': routes,
+};
 
 let closers: Closers;
 beforeEach(() => {
@@ -80,6 +90,7 @@ async function prepare(
     hostName: 'relay.test',
     transport: route.transport,
     header: route.header,
+    siemAgent: { pri: true },
     ...(route.transport !== 'udp' && { framing: route.framing }),
     ...(isTls && { tls: await tlsSettings(client) }),
   };
@@ -143,14 +154,15 @@ const alerts = titles.flatMap((title, copy) =>
   fixtures.map((alert, index) => ({ ...alert, id: `${alert.id.slice(0, 30)}-${copy}-${index}`, title })),
 );
 
-/** What an event was made of, as the receiver has it: RFC 3164 takes `CEF` for the tag. */
+/** What an event was made of, as the receiver has it: without RFC 5424 it takes `CEF` for the tag. */
 const textOf = ({ app, msg }: SyslogMessage, { header }: Route) =>
-  header === 'rfc3164' ? `${app}:${msg}` : msg;
+  header === 'rfc5424' ? msg : `${app}:${msg}`;
 
 /** What the receiver must have found in the header of an event. */
 function headerOf({ record, sequence }: Rendered, part: number, { header }: Route) {
   const severities: Record<string, number> = { informational: 6, low: 5, medium: 4, high: 3 };
   const pri = String(16 * 8 + (severities[record.severity] ?? 4));
+  if (header === 'siem-agent') return { pri, timeMs: record.timeMs };
   if (header === 'rfc3164')
     return { pri, host: 'relay.test', second: new Date(record.timeMs).toISOString().slice(5, 19) };
   return {
@@ -165,6 +177,7 @@ function headerOf({ record, sequence }: Rendered, part: number, { header }: Rout
 }
 
 function headerFound({ pri, host, app, procid, msgid, sd, time }: SyslogMessage, { header }: Route) {
+  if (header === 'siem-agent') return { pri, timeMs: Date.parse(time) };
   if (header === 'rfc3164') return { pri, host, second: new Date(time).toISOString().slice(5, 19) };
   return { pri, host, app, procid, msgid, sd, timeMs: Date.parse(time) };
 }
@@ -202,7 +215,7 @@ function expectParsed(messages: readonly SyslogMessage[], route: Route, records:
 
 describe.each(['rsyslog', 'syslog-ng'] as const)('syslog to a real %s', (name) => {
   const { missing } = peers[name];
-  describe.skipIf(missing).each(routes)(
+  describe.skipIf(missing).each(routesTo[name])(
     `$transport $framing $header${missing ? `: ${missing}` : ''}`,
     (route) => {
       it('S4 S6: every alert arrives once and whole, and is read back by liblognorm', async () => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const program = join(import.meta.dirname, '../../dist/main.js');
@@ -16,8 +17,12 @@ export class RelayProcess {
     this.#command = [process.execPath, program, 'run', '--config', config];
   }
 
-  /** @param before command that runs it, in the same process */
+  /**
+   * @param before command that runs it, in the same process
+   * @throws {Error} it has not been built: else a test would wait for what never comes
+   */
   start(before: readonly string[] = []): void {
+    if (!existsSync(program)) throw new Error(`there is no ${program}: run "npm run build" first`);
     const [command, ...args] = [...before, ...this.#command];
     const child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.on('data', (data: Buffer) => {

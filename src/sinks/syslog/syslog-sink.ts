@@ -351,6 +351,7 @@ export class SyslogSink implements Sink {
       await confirmByClose(connection, {
         quietMs: quiet,
         timeoutMs,
+        hint: this.#hint(connection),
         acknowledged: (tuple, signal) => acknowledged.all(tuple, signal),
       });
       hosts.works(connection.host);
@@ -426,13 +427,17 @@ export class SyslogSink implements Sink {
     const isTold = happening === 'error' && this.#method === 'none';
     if (!this.#writing && this.#unconfirmed.length === 0 && !isTold) return;
     const { name } = connection.host;
-    const message = `${name} closed the connection; what it has not confirmed is sent again. Its log says why it closed`;
+    const message = `${name} closed the connection${this.#hint(connection)}; what it has not confirmed is sent again. Its log says why it closed`;
     this.#failOn(
       connection,
       happening === 'error'
         ? connection.explain('sending', cause)
         : new UnavailableError(message, { reason: 'network' }),
     );
+  }
+
+  #hint({ host }: Connection): string {
+    return this.#pace(host).confirmedMs === undefined ? ONE_SIDED : '';
   }
 
   #failOn(connection: Connection, why: UnavailableError): void {
@@ -479,6 +484,10 @@ export class SyslogSink implements Sink {
 
 const FULL =
   'it is there, and takes nothing more: it has stopped reading. What it has not taken is kept until it reads again, or closes. Look at what it waits for, or start it again';
+
+/** Of one that has confirmed nothing yet (seen: `ncat -l </dev/null`). */
+const ONE_SIDED =
+  ' (if it does so each time, as one does that ends its own side at once, it can confirm nothing; confirm.by: none is for that)';
 
 const UNCONFIRMABLE =
   'unconfirmable: it never closes its side after the relay has closed its own, not even after one record. What was sent counts as delivered when the connection has stayed well for confirm.after; that is an inference. One record an hour tries again';

@@ -114,7 +114,7 @@ describe('confirmByClose()', () => {
   let answer: (said: Acknowledgement) => void;
 
   const begin = (quietMs = 20) => {
-    const options = { quietMs, timeoutMs: 1000, acknowledged: () => acknowledged };
+    const options = { quietMs, timeoutMs: 1000, hint: ' (a hint)', acknowledged: () => acknowledged };
     verdict = confirmByClose(peer, options).then(
       () => 'proved',
       (error: unknown) => {
@@ -201,7 +201,7 @@ describe('confirmByClose()', () => {
     async (state) => {
       await states[state]();
       peer.happens('their-fin');
-      expect(await verdict).toContain('siem:514 closed the connection by itself');
+      expect(await verdict).toMatch(/siem:514 closed the connection by itself.* \(a hint\)/);
       expect(peer.destroyed).toBe(true);
     },
   );

@@ -268,6 +268,24 @@ describe('SyslogSink', () => {
     await expect(confirmed).rejects.toThrow('closed the connection');
   });
 
+  it('names what is left for a receiver that ends its own side at once', async () => {
+    const { collector, sink } = await start({ script: ({ socket }) => void socket.end() });
+    const failure = await (async () => {
+      for (let number = 1; ; number++) {
+        const { confirmed } = await sink.send(rendered(1, number), never);
+        await sink.confirm(never);
+        await confirmed;
+      }
+    })().catch((error: unknown) => error);
+    expect(String(failure)).toContain('confirm.by: none');
+    const none = closers.add('sink', aSink(collector.port, { confirm: { by: 'none' } }));
+    for (let number = 1; number <= 5; number++) {
+      await none.open(never);
+      await none.send(rendered(1, number), never);
+    }
+    await collector.until(() => new Set(collector.events).size === 5);
+  });
+
   it('a receiver that closes an idle connection costs nothing', async () => {
     const { collector, sink } = await start();
     const first = await sink.send(rendered(1), never);
