@@ -17,8 +17,13 @@ export interface ToldDeadLetter {
   readonly record?: Readonly<Record<'source' | 'tenant' | 'id' | 'time' | 'severity' | 'outcome', string>> & {
     readonly body?: unknown;
   };
-  /** What a source cannot read. */
-  readonly unread?: { readonly tenant: string; readonly time: string };
+  /** What a source cannot read: what was changed in this time, `to` not with it, and how many that are, if known. */
+  readonly unread?: {
+    readonly tenant: string;
+    readonly from: string;
+    readonly to: string | null;
+    readonly count: number | null;
+  };
 }
 
 /** Columns of the detail in the list; `show` has all of it. */
@@ -36,8 +41,16 @@ export function toldDeadLetter(row: DeadLetterRow, isWhole: boolean): ToldDeadLe
 }
 
 function unreadOf(text: string): Pick<ToldDeadLetter, 'unread'> {
-  const { tenant, at } = JSON.parse(text) as { tenant: string; at: string };
-  return { unread: { tenant, time: isoOfTicks(BigInt(at)) } };
+  // One without `to` is of a single time, and was written by an older version.
+  const { tenant, at, to, count } = JSON.parse(text) as {
+    tenant: string;
+    at: string;
+    to?: string;
+    count?: number;
+  };
+  const from = isoOfTicks(BigInt(at));
+  const until = to === undefined ? null : isoOfTicks(BigInt(to));
+  return { unread: { tenant, from, to: until, count: count ?? null } };
 }
 
 export function listText(letters: readonly ToldDeadLetter[], more: boolean, colors: Colors): string[] {
@@ -48,7 +61,7 @@ export function listText(letters: readonly ToldDeadLetter[], more: boolean, colo
     name,
     `${at.slice(0, 19)}Z`,
     reason,
-    record?.id ?? unread?.time ?? '-',
+    record?.id ?? unread?.from ?? '-',
     cutTo(DETAIL_COLUMNS, plain(detail)),
   ]);
   const heads = ['ID', 'KIND', 'NAME', 'SINCE', 'REASON', 'RECORD', 'DETAIL'];
@@ -65,12 +78,7 @@ export function showText(letter: ToldDeadLetter, colors: Colors): string[] {
     ['since', at],
     ['reason', reason],
     ['detail', detail],
-    ...(unread
-      ? ([
-          ['tenant', unread.tenant],
-          ['unread', unread.time],
-        ] as [string, string][])
-      : []),
+    ...(unread ? unreadRows(unread) : []),
   ];
   const { body, ...head } = record ?? {};
   for (const [key, value] of Object.entries(head)) rows.push([key === 'id' ? 'record' : key, value]);
@@ -80,6 +88,15 @@ export function showText(letter: ToldDeadLetter, colors: Colors): string[] {
     colors.bold(`Dead letter ${id}`),
     ...lines,
     ...(record ? ['', harmless(stringifyJson(body, 2))] : []),
+  ];
+}
+
+function unreadRows({ tenant, from, to, count }: NonNullable<ToldDeadLetter['unread']>): [string, string][] {
+  return [
+    ['tenant', tenant],
+    ['from', from],
+    ...(to === null ? [] : [['to', to] as [string, string]]),
+    ...(count === null ? [] : [['records', String(count)] as [string, string]]),
   ];
 }
 

@@ -58,7 +58,7 @@ export class Store {
   readonly #bounds: Bounds;
   readonly #maxBytes: number;
   readonly #clock: Clock;
-  readonly #warn: (fields: object, message: string) => void;
+  readonly #notify: (notice: JournalNotice) => void;
 
   /** @throws {JournalError} somebody else has the directory, or the journal cannot be trusted */
   constructor(
@@ -71,7 +71,7 @@ export class Store {
     this.#directory = directory;
     this.#maxBytes = maxBytes;
     this.#clock = clock;
-    this.#warn = warn;
+    this.#notify = notify;
     prepareDirectory(directory, (message) => warn({ directory }, message));
     this.#lock = lockDirectory(directory);
     const { database, created, schema } = openDatabase(directory, options.version);
@@ -207,14 +207,15 @@ export class Store {
   ): SinkRow | undefined {
     const row = formerly === undefined ? undefined : found.get(formerly);
     if (!row || registrations.some((other) => other.name === row.name)) return undefined;
+    const fields = { sink: name, formerly, cursor: row.cursor };
     if (found.has(name)) {
-      this.#warn(
-        { sink: name, formerly, cursor: row.cursor },
+      const message =
         `sink ${name} has a cursor of its own, so that it does not go on where ${formerly} stood: what waits for that ` +
-          'one waits on until the retention has passed',
-      );
+        'one waits on until the retention has passed';
+      this.#notify({ level: 'warn', fields, message });
       return undefined;
     }
+    this.#notify({ level: 'info', fields, message: `sink ${name} takes over from ${formerly}` });
     this.#sinks.delete(row.name);
     this.#followed.rename(row.name, name);
     this.#deadLetters.rename(row.name, name);

@@ -92,9 +92,16 @@ describe('dead-letters show', () => {
     });
     expect(JSON.parse((await show(config, '2', true)).text)).toMatchObject({
       kind: 'source',
-      unread: { tenant: 'contoso', time: expect.stringMatching(/^2025-03-04T04:13:23/) },
+      unread: {
+        tenant: 'contoso',
+        from: expect.stringMatching(/^2025-03-04T04:13:23/),
+        to: expect.stringMatching(/^2025-03-04T04:13:24/),
+        count: 3,
+      },
     });
-    expect((await show(config, '2')).lines).toContain('  tenant  contoso');
+    expect((await show(config, '2')).lines).toEqual(
+      expect.arrayContaining(['  tenant   contoso', '  records  3']),
+    );
   });
 
   it.each(['7', 'x', '-1'])('refuses %s', async (id) => {

@@ -57,7 +57,8 @@ async function keep(state: string): Promise<void> {
       unread: [
         {
           at: 638_766_584_030_000_000n,
-          to: 638_766_584_030_000_001n,
+          to: 638_766_584_040_000_000n,
+          count: 3,
           reason: 'unreadable',
           detail: 'HTTP 500',
         },

@@ -175,7 +175,7 @@ describe('status of a relay that answers', () => {
       '  SINK  STATE    PENDING  OLDEST  FULL IN  UNCONFIRMED  DELIVERED  CONFIRMED BY',
       '  siem  failing  12       2h      1h 30m   3            -          delay',
       '    siem: the receiver never answers',
-      expect.stringMatching(/^ {4}siem: failed 3s ago: nobody listens \[2J sink siem: fine$/),
+      expect.stringMatching(/^ {4}siem: failed \ds ago: nobody listens \[2J sink siem: fine$/),
       '',
       'Dead letters',
       '  KIND  NAME  COUNT',

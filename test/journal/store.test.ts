@@ -315,6 +315,7 @@ describe('register() with another name', () => {
     open();
     const position = register(renamed).get('new')!;
     expect(position).toMatchObject({ cursor: { batch: 1, index: 0 }, stream, sequence: 1 });
+    expect(notices).toContainEqual(expect.objectContaining({ message: 'sink new takes over from siem' }));
     // The dead letter waits for it, too.
     expect(pendingOf(store.stats())).toEqual({ new: 3 });
     expect(store.read({ batch: 2, index: 1 })?.target).toBe('new');
