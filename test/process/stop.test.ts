@@ -53,6 +53,8 @@ describe('a relay that is asked to end', () => {
       expect(await relay.end('SIGTERM'), relay.log.slice(-2_000)).toBe(0);
     }
     relay.start();
+    // Before that nobody listens to the signal, and there may be nothing left to wait for.
+    await expect.poll(() => starts(relay), TIMEOUT).toBe(6);
     await expect.poll(() => simulator.account.pending, TIMEOUT).toBe(0);
     await expect.poll(() => judge(simulator.account, receiver.events).lost, TIMEOUT).toEqual([]);
     expect(await relay.end('SIGTERM')).toBe(0);
@@ -123,7 +125,7 @@ describe('a relay that is asked to end', () => {
   ] as const)('ends at once when it is asked again, by %s with exit code %i', async (second, exitCode) => {
     const { receiver, relay } = await scene(neverClose, { alerts: 5, rate: 0 }, '1h');
     relay.start();
-    await expect.poll(() => receiver.events.length, TIMEOUT).toBe(5);
+    await expect.poll(() => receiver.events.length, TIMEOUT).toBeGreaterThanOrEqual(5);
     process.kill(relay.pid!, 'SIGTERM');
     await expect.poll(() => relay.log, TIMEOUT).toContain('"msg":"stopping"');
     // What comes within half a second is taken for an echo of the first one.
