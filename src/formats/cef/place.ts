@@ -17,6 +17,8 @@ const keysOf: Readonly<Record<Exclude<Slot, 'address'>, Readonly<Record<Side, Ke
   ntDomain: { source: 'sntdom', destination: 'dntdom' },
 };
 
+const sides = ['source', 'destination'] as const;
+
 const addressKeys = ['src', 'dst', 'c6a2', 'c6a3'] as const;
 
 const sided: ReadonlySet<Group> = new Set(['user', 'host', 'nic', 'address']);
@@ -77,7 +79,7 @@ export function place(entities: readonly Entity[], draft: Draft): void {
 function fillUser({ reading }: Entity, draft: Draft): void {
   if (reading.group !== 'user') return;
   const name = reading.claims?.find(([to]) => to === 'user')?.[1].toLowerCase();
-  for (const side of ['source', 'destination'] as const) {
+  for (const side of sides) {
     if (name && draft.values.get(keysOf.user[side])?.toLowerCase() === name) {
       fill(draft, reading.claims ?? [], side);
     }
@@ -99,6 +101,7 @@ function fill(draft: Draft, claims: readonly Claim[], entitySide: Side, cs5Label
   for (const [to, value, side = entitySide] of claims) {
     if (value === '') continue;
     if (to === 'port' && !isEndOf(claims, draft, side)) continue;
+    if (to === 'proto' && !sides.some((at) => isEndOf(claims, draft, at))) continue;
     // One address on both sides would say that it spoke with itself.
     if (to === 'address' && stands(value, draft)) continue;
     const key = keyFor(to, value, side);
@@ -116,7 +119,7 @@ function stands(address: string, draft: Draft): boolean {
   return text !== undefined && addressKeys.some((key) => draft.values.get(key) === text);
 }
 
-/** A port goes with its own address only. */
+/** A port goes with its own address only, a protocol with one of them. */
 function isEndOf(claims: readonly Claim[], draft: Draft, side: Side): boolean {
   const address = claims.find(([to, , at]) => to === 'address' && at === side)?.[1] ?? '';
   const parsed = parseAddress(address)?.text;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Json, RelayRecord } from '../../../src/core/record.ts';
+import { cef } from '../../../src/formats/cef/index.ts';
 import { aRecord } from '../../support/records.ts';
 import { aStamp, createFormat, formatCef, parseCef } from './support.ts';
 
@@ -34,6 +35,14 @@ describe('the header', () => {
     ['critical', '10'],
   ])('gives severity %s as %s', (severity, expected) => {
     expect(event({ severity }).header.severity).toBe(expected);
+  });
+
+  it('takes numbers for severities from the settings, all but those left out', () => {
+    const ours = createFormat({ severity: cef.schema.shape.severity.parse({ high: 10, unknown: 0 }) });
+    const severityOf = (severity: string) =>
+      parseCef(ours(aRecord({ severity }), aStamp())[0] ?? '').header.severity;
+    expect(['high', 'medium', 'HIGH', 'toString', ''].map(severityOf)).toEqual(['10', '6', '10', '0', '0']);
+    expect(cef.schema.safeParse({ type: 'cef', severity: { high: 11 } }).success).toBe(false);
   });
 
   it.each([
@@ -84,6 +93,18 @@ describe('the fields of an alert', () => {
     expect(externalId).toHaveLength(40);
     expect(extensionOf({ id }).externalId).toBe(externalId);
     expect(extensionOf({ id: `${id}x` }).externalId).not.toBe(externalId);
+  });
+
+  it('tells a long id whole when no link has it', () => {
+    const id = 'ad'.repeat(33);
+    expect(extensionOf({ id, alertWebUrl: null }).cs6).toBe(`id:${id}`);
+    expect(extensionOf({ id, alertWebUrl: `https://x/${id}` })).not.toHaveProperty('cs6');
+    expect(extensionOf({ id: 'short', alertWebUrl: null })).not.toHaveProperty('cs6');
+  });
+
+  it('leaves out a category that is none', () => {
+    expect(extensionOf({ category: 'None' })).not.toHaveProperty('cat');
+    expect(event({ title: null, category: 'none' }).header.name).toBe('Alert');
   });
 
   it('leaves out dates of the year 1 and what is no date', () => {
@@ -431,6 +452,10 @@ describe('evidence', () => {
     const fields = keysOf(connection, ip('203.0.113.1'));
     expect(fields).toMatchObject({ src: '10.0.0.1', spt: '50000', dst: '203.0.113.1' });
     expect(fields).not.toHaveProperty('dpt');
+    // Without either end of it the protocol would be said of other addresses.
+    expect(
+      keysOf(connection, ip('203.0.113.1'), ip('203.0.113.2', { roles: ['source'] })),
+    ).not.toHaveProperty('proto');
   });
 
   it('of a process stands in for a missing file and user', () => {
