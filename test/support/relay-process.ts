@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 const program = join(import.meta.dirname, '../../dist/main.js');
 
@@ -12,6 +13,8 @@ export class RelayProcess {
   #ended: Promise<NodeJS.Signals | number> | undefined;
   /** Everything it has logged, over all starts. */
   log = '';
+  /** How much of it was there before the last start. */
+  #before = 0;
 
   constructor(config: string) {
     this.#command = [process.execPath, program, 'run', '--config', config];
@@ -28,6 +31,7 @@ export class RelayProcess {
     child.stderr.on('data', (data: Buffer) => {
       this.log += data.toString();
     });
+    this.#before = this.log.length;
     this.#child = child;
     this.#ended = once(child, 'exit').then(([code, signal]) => signal ?? code);
   }
@@ -49,6 +53,9 @@ export class RelayProcess {
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
     if (!child || !this.running) return child?.exitCode ?? null;
+    // Before that it does not listen, and would be killed by what should end it.
+    const listens = () => this.log.includes('"msg":"starting"', this.#before);
+    while (signal !== 'SIGKILL' && this.running && !listens()) await setImmediate();
     child.kill(signal);
     await this.ended();
     return child.exitCode;
