@@ -5,11 +5,20 @@ import { defineConfig } from 'vitest/config';
 // Tests start the program, and their own threads, some hundred times: what is compiled once need not be again.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), `defender-relay-compiled-${userInfo().uid}`);
 
+const isLong = process.env.LONG === 'yes';
+/** The last one tries sixty times in the others' run, and a thousand times here. */
+const long = ['test/**/*.long.test.ts', 'test/process/syslog-closing-peer.test.ts'];
+if (isLong) process.env.SYSLOG_TRIES ??= '1000';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    // The long ones by themselves: `npm run test:long`.
+    include: isLong ? long : ['test/**/*.test.ts'],
+    exclude: isLong ? [] : ['test/**/*.long.test.ts'],
     // Says at the end which real peers were missing.
     globalSetup: ['test/peers/missing.ts'],
+    // Some tests wait for other programs by the clock, and CI shares its machine.
+    retry: process.env.CI ? 1 : 0,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // By default a machine with two cores would run one at a time, and most of them wait.

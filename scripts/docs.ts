@@ -1,6 +1,6 @@
-/** `npm run docs`: writes the pages that are made from the code. A test says when one is out of date. */
+/** `npm run docs`: writes the files that are made from the code. A test says when one is out of date. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configurationPage, PAGE } from './configuration.ts';
+import { generated } from './generated.ts';
 
-writeFileSync(join(import.meta.dirname, '..', PAGE), configurationPage());
+for (const { path, make } of generated) writeFileSync(join(import.meta.dirname, '..', path), make());

@@ -3,7 +3,7 @@
  * page, a commented example and an editor have to say about each comes from this one walk.
  */
 
-/** What this walk needs of JSON Schema; `title`, `secret`, `known` and `path` are set by `lib/fields.ts`. */
+/** What is needed of JSON Schema here; `title`, `secret`, `known`, `path` and `example` are set by `lib/fields.ts`. */
 export interface JsonSchema {
   readonly type?: string;
   readonly title?: string;
@@ -12,6 +12,8 @@ export interface JsonSchema {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly format?: string;
+  readonly pattern?: string;
+  readonly example?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
@@ -97,8 +99,8 @@ function objectOf(title: string, schema: JsonSchema): Section {
   return { title, meaning: schema.description ?? '', settings, sections };
 }
 
-/** Names of the settings that every type has alike. */
-function sharedBy(types: readonly JsonSchema[]): string[] {
+/** Names of the settings that every one of several types has alike. */
+export function sharedBy(types: readonly JsonSchema[]): string[] {
   const [first, ...others] = types.map(({ properties = {} }) => properties);
   return Object.entries(first ?? {}).flatMap(([name, schema]) => {
     const alike = others.every((other) => JSON.stringify(other[name]) === JSON.stringify(schema));
@@ -114,7 +116,7 @@ function pick(schema: JsonSchema = {}, isWanted: (name: string) => boolean): Jso
 const typeTitle = (path: string, { properties }: JsonSchema): string =>
   `${path === '' ? '' : `${path}, `}type: ${properties?.type?.const}`;
 
-function typeOf(schema: JsonSchema): string {
+export function typeOf(schema: JsonSchema): string {
   if (schema.title !== undefined) return schema.title;
   if (schema.secret) return 'secret';
   if (schema.path !== undefined) return 'path';

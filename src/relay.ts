@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from './config/schema.ts';
 import { secretsOf } from './config/secrets.ts';
+import { commandsOn } from './control/protocol.ts';
+import { openControl } from './control/server.ts';
 import { JournalUnavailableError } from './core/errors.ts';
 import type { Appended } from './core/journal.ts';
 import { buildPlugin } from './core/plugin.ts';
@@ -16,6 +18,7 @@ import { orAbort } from './lib/wait.ts';
 import { attended } from './net/attended.ts';
 import { type Graph, openGraph } from './net/graph.ts';
 import { journalFound, sinkBegins, sourceBegins, whatRemains } from './observe/account.ts';
+import { Filling, watchFilling } from './observe/filling.ts';
 import { striker } from './observe/logger.ts';
 import { watchLoop } from './observe/loop.ts';
 import { openMetrics } from './observe/metrics.ts';
@@ -74,8 +77,10 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       'journal',
       await openJournal({ directory, maxBytes, retentionMs: retention, log: log.child({ part: 'journal' }) }),
     );
-    metrics.journal(() => journal.stats(), now);
-    const before = await journal.stats();
+    const stats = () => journal.stats();
+    const filling = new Filling(log);
+    metrics.journal(stats, filling, now);
+    const before = await stats();
     log.info({ directory, ...journal.opening }, journalFound(journal.opening, before));
 
     // Only a lost journal or a signal ends the relay; all else is started again (F1). Without a journal nothing may
@@ -100,11 +105,26 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       graphs.set(settings.name, closers.add(`tenant ${settings.name}`, opened));
     }
 
+    const outlets = config.sinks.map((settings) => {
+      const { name } = settings;
+      const partLog = log.child({ sink: name });
+      const context = { name, log: partLog, timeoutMs: settings.delivery.timeout };
+      return {
+        settings,
+        partLog,
+        bare: closers.add(`sink ${name}`, buildPlugin(sinks, settings, context)),
+      };
+    });
+
     // Cursors before records: what is journaled from here on is owed to each of these sinks (K8).
     const positions = await journal.register(
-      config.sinks.map((sink) => ({ name: sink.name, startFrom: sink.startFrom, shape: shapeOf(sink) })),
+      outlets.map(({ settings, bare }) => {
+        const { name, formerly, startFrom } = settings;
+        return { name, formerly, startFrom, shape: shapeOf(settings, bare.headerBytes) };
+      }),
     );
-    const registered = await journal.stats();
+    const registered = await stats();
+    closers.add('watch on the backlogs', watchFilling(filling, stats, steady));
 
     const ingests = config.sources.map((settings) => {
       const { name, tenant } = settings;
@@ -126,6 +146,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         `source ${name}`,
         buildPlugin(sources, settings, { name, log: partLog, now, steady, miscounted, graph }),
       );
+      vital.is(source);
       const observer = {
         read: seen.read,
         kept(page: Page, appended: Appended) {
@@ -144,7 +165,10 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       return async (signal: AbortSignal) => {
         const found = await orAbort(journal.checkpoint({ source: name, tenant }), signal);
         partLog.info({}, sourceBegins(source, found));
-        seen.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs);
+        const covered = (await journal.coverage()).filter(
+          (each) => each.source === name && each.tenant === tenant,
+        );
+        seen.begins(found === undefined ? undefined : progressOf(type, found)?.watermarkMs, covered);
         const task = (healthy: () => void) =>
           unlessStalled((given) => ingest(options, given, healthy), { activity, limitMs, signal });
         const { failed, healthy } = seen;
@@ -153,14 +177,8 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       };
     });
 
-    const delivers = config.sinks.map((settings) => {
+    const delivers = outlets.map(({ settings, partLog, bare }) => {
       const { name, delivery: limits, maxEventBytes } = settings;
-      const partLog = log.child({ sink: name });
-      const timeoutMs = limits.timeout;
-      const bare = closers.add(
-        `sink ${name}`,
-        buildPlugin(sinks, settings, { name, log: partLog, timeoutMs }),
-      );
       const seen = sinkObserver(metrics.sink(name, now), vitals.sink(name, bare));
       const observer: DeliverObserver = {
         ...seen,
@@ -183,7 +201,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       const from = positions.get(name)!;
       const session = delivery({
         name,
-        sink: withTimeout(bare, timeoutMs),
+        sink: withTimeout(bare, limits.timeout),
         format: buildPlugin(formats, settings.format, { version: context.version }),
         match: settings.match,
         journal,
@@ -219,13 +237,18 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       const server = await openServer(config.server.listen, {
         contentType: metrics.contentType,
         metrics: metrics.text,
-        ...reportOn({ version: context.version, directory, vitals, journal, progressOf, strike }),
+        ...reportOn({ version: context.version, directory, vitals, journal, filling, progressOf, strike }),
         alive,
       });
       closers.add('server', server);
       log.info({}, `metrics at ${server.origin}/metrics`);
       watch?.listening?.(server.port);
     }
+
+    closers.add(
+      'control socket',
+      await openControl(directory, commandsOn(journal), log.child({ part: 'control' })),
+    );
 
     watch?.ready?.(alive);
     await runTogether([...ingests, ...delivers], soft);
@@ -243,12 +266,11 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
 }
 
 /** What makes a sink's events: when it changes, the running numbers begin anew in a stream of their own (S6). */
-function shapeOf(sink: Config['sinks'][number]): string {
-  const { format, maxEventBytes } = sink;
+function shapeOf(sink: Config['sinks'][number], headerBytes: number): string {
+  const { format } = sink;
+  // What is left for the text decides where a large record is parted.
+  const maxBytes = sink.maxEventBytes - headerBytes;
   // A sink that wants everything has none, so that its stream is as old as the sink.
   const match = Object.keys(sink.match).length > 0 ? sink.match : undefined;
-  return createHash('sha256')
-    .update(JSON.stringify({ format, maxEventBytes, match }))
-    .digest('hex')
-    .slice(0, 16);
+  return createHash('sha256').update(JSON.stringify({ format, maxBytes, match })).digest('hex').slice(0, 16);
 }

@@ -11,7 +11,7 @@ const layers = [
   ['cli'],
   ['relay.ts'],
   ['config'],
-  ['sources', 'formats', 'sinks', 'pipeline', 'journal', 'observe', 'simulator'],
+  ['sources', 'formats', 'sinks', 'pipeline', 'journal', 'control', 'observe', 'simulator'],
   ['net'],
   ['core'],
   ['lib'],

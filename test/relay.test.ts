@@ -3,13 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadConfig } from '../src/config/load.ts';
+import { askRelay } from '../src/control/client.ts';
 import { JournalError, RelayError } from '../src/core/errors.ts';
 import type { Journal } from '../src/core/journal.ts';
+import { openJournal } from '../src/journal/journal.ts';
 import { openLogger } from '../src/observe/logger.ts';
 import type { Status } from '../src/observe/status.ts';
 import { runRelay } from '../src/relay.ts';
 import { startSimulator, writeSimulatorFiles } from '../src/simulator/index.ts';
+import { aPage, quiet } from './journal/harness.ts';
 import { neverClose, readAll, type Script, startCollector } from './support/collectors.ts';
+import { aSourceRecord } from './support/records.ts';
 
 /** What a test does to the journal that the relay opens. */
 let tamper: (journal: Journal) => Journal;
@@ -93,7 +97,7 @@ server: { listen: '${listen(receiver.port)}' }
       told: () => lines.map(({ level, msg, source, sink }) => `${level} ${source ?? sink ?? ''}: ${msg}`),
     };
   };
-  return { run, receiver, simulator };
+  return { run, receiver, simulator, state: config.state.directory };
 }
 
 describe('runRelay()', () => {
@@ -123,10 +127,39 @@ describe('runRelay()', () => {
     ]);
   });
 
+  it('K3, K9: sends a dead letter again when a command says so, to its sink alone', async () => {
+    const { run, receiver, state } = await scene(readAll);
+    const before = await openJournal({ directory: state, maxBytes: 2 ** 30, retentionMs: 1e9, log: quiet });
+    const sink = (name: string) => ({ name, startFrom: 'now', shape: 'x' }) as const;
+    const { cursor } = (await before.register([sink('siem')])).get('siem')!;
+    await before.append(aPage([aSourceRecord({ id: 'refused-once' })], { source: 'other' }));
+    const { records, ends } = await before.take(cursor, 1, AbortSignal.timeout(9_000));
+    const refused = [{ record: records[0]!, reason: 'rejected', detail: 'no' }] as const;
+    before.advance({ sink: 'siem', cursor: ends[0]!, sequence: 1, refused });
+    await before.close();
+
+    const relay = run();
+    await expect.poll(() => relay.delivered, { timeout: 20_000 }).toHaveLength(5);
+    expect(await askRelay(state, 'retry', { sink: 'siem' })).toEqual({ value: { done: [1], left: [] } });
+    await expect.poll(() => relay.delivered, { timeout: 20_000 }).toHaveLength(6);
+    relay.stop();
+    await relay.ended;
+    const events = receiver.events.map(String);
+    const again = events.filter((event) => event.includes('externalId=refused-once'));
+    expect(again).toHaveLength(1);
+    expect(again[0]).toContain('outcome=retry');
+    // A stream of its own, from one on (S6).
+    expect(again[0]).toMatch(/cn3=1 .*dvcpid=\d+|dvcpid=\d+ .*cn3=1 /);
+    const streamOf = (event: string | undefined) => /dvcpid=(\d+)/.exec(event ?? '')?.[1];
+    const others = events.filter((event) => !event.includes('refused-once')).map(streamOf);
+    expect(others).not.toContain(streamOf(again[0]));
+    expect(await askRelay(state, 'retry', { sink: 'siem' })).toBeUndefined();
+  });
+
   it('says where its metrics are', async () => {
     const { run } = await scene(readAll, () => '127.0.0.1:0');
     const relay = run();
-    await expect.poll(() => relay.port()).toBeDefined();
+    await expect.poll(() => relay.port(), { timeout: 20_000 }).toBeDefined();
     const address = `http://127.0.0.1:${relay.port()}/metrics`;
     expect(relay.told()).toContain(`info : metrics at ${address}`);
     expect((await fetch(address)).status).toBe(200);

@@ -1,10 +1,18 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../lib/fields.ts';
+import {
+  deadLettersDropCommand,
+  deadLettersListCommand,
+  deadLettersRetryCommand,
+  deadLettersShowCommand,
+} from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
 import { type Io, processIo } from './io.ts';
 import { previewCommand } from './preview.ts';
 import { runCommand } from './run.ts';
+import { showCommand } from './show.ts';
 import { faultsHelp, simulateCommand } from './simulate.ts';
+import { sinksForgetCommand, sinksListCommand } from './sinks.ts';
 import { statusCommand } from './status.ts';
 import { exitCodeOf, messageOf } from './trouble.ts';
 import { validateCommand } from './validate.ts';
@@ -55,12 +63,16 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
   const command = <Flags>(
     name: string,
     summary: string,
-    run: (flags: Flags, io: Io) => Promise<number>,
+    run: (flags: Flags & { readonly args: readonly string[] }, io: Io) => Promise<number>,
+    parent = program,
   ): Command =>
-    program
+    parent
       .command(name)
       .description(summary)
-      .action(async (flags: Flags) => ended(await run(flags, io)));
+      .action(async (...given: unknown[]) => {
+        const called = given.at(-1) as Command;
+        ended(await run({ ...called.opts<Flags & object>(), args: called.args }, io));
+      });
 
   const config = () =>
     new Option(
@@ -72,6 +84,10 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
   command('run', 'run until SIGTERM or SIGINT', runCommand).addOption(config());
 
   command('validate', 'tell every problem of the config, with line and path; no network', validateCommand)
+    .addOption(config())
+    .addOption(json());
+
+  command('show', 'show the config with all defaults, secrets as ***', showCommand)
     .addOption(config())
     .addOption(json());
 
@@ -89,6 +105,43 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .addOption(config())
     .addOption(json());
 
+  const sinks = program
+    .command('sinks')
+    .description('the sinks that the journal knows; works on a running relay, and on a stopped one’s state');
+  command('list', 'list them, also those that have left the config', sinksListCommand, sinks)
+    .addOption(config())
+    .addOption(json());
+  command('forget <name>', 'let go of one that has left the config', sinksForgetCommand, sinks)
+    .addOption(config())
+    .addOption(json());
+
+  const letters = program
+    .command('dead-letters')
+    .description('what a sink refused or a source cannot read; works as sinks does');
+  command('list', 'list the newest', deadLettersListCommand, letters)
+    .addOption(config())
+    .addOption(json())
+    .option('--sink <name>', 'only of this sink')
+    .option('--source <name>', 'only of this source')
+    .option('--limit <n>', 'most to list', countingNumber, 100);
+  command('show <id>', 'show one whole', deadLettersShowCommand, letters)
+    .addOption(config())
+    .addOption(json());
+  const allOf = () => new Option('--sink <name>', 'all of this sink');
+  command(
+    'retry [ids...]',
+    'send them again, each to its sink, marked as retry',
+    deadLettersRetryCommand,
+    letters,
+  )
+    .addOption(config())
+    .addOption(json())
+    .addOption(allOf());
+  command('drop [ids...]', 'let go of them', deadLettersDropCommand, letters)
+    .addOption(config())
+    .addOption(json())
+    .addOption(allOf());
+
   command('simulate', 'a Microsoft Graph of your own, with alerts and faults', simulateCommand)
     .option('--dir <dir>', 'write ca.pem and a ready relay.yaml there; a CA that is there already is kept')
     .option('--host <address>', 'address to listen on; 0.0.0.0 for all', '127.0.0.1')
@@ -100,6 +153,12 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .option('--rate <n>', 'alerts raised per second', positiveNumber, 1)
     .option('--input <file>', 'alerts to serve in place of made-up ones; as for preview')
     .option('--faults <list>', 'faults, as NAME[=PROBABILITY],... or "all"; see below')
+    .option('--refuse <what>', 'refuse all requests in one way that does not pass; see below')
+    .option(
+      '--roles <list>',
+      'application permissions of the app, by commas, or "none"',
+      'SecurityAlert.Read.All',
+    )
     .addOption(
       new Option('--quota <state>', 'Graph’s limit of 150 requests a minute')
         .choices(['on', 'off'])

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { UsageError } from '../core/errors.ts';
 import { parseJson, stringifyJson } from '../lib/json.ts';
 import { foreignText } from '../net/foreign.ts';
@@ -11,22 +11,33 @@ export interface Given {
   readonly where: string;
 }
 
-/** Alerts of a file (`-`: standard input): one alert, a JSON array, `{"value": [...]}`, or one alert a line. */
+/** Alerts of a file (`-`: standard input): see {@link alertsOf}. */
 export async function readAlerts(file: string, io: Pick<Io, 'stdin'>): Promise<Given[]> {
   const stream = file === '-' ? io.stdin : createReadStream(file);
-  let content: string;
+  let bytes: Buffer;
   try {
-    content = await text(stream);
+    bytes = await buffer(stream);
   } catch (cause) {
     throw new UsageError(`--input ${file}: cannot be read: ${(cause as Error).message}`, { cause });
   }
-  return alertsOf(content, inputName(file));
+  return alertsOf(new TextDecoder(encodingOf(bytes)).decode(bytes), inputName(file));
+}
+
+/** PowerShell writes UTF-16, and a byte order mark that says so, where its `>` leads into a file. */
+function encodingOf([first, second]: Buffer): string {
+  if (first === 0xff && second === 0xfe) return 'utf-16le';
+  return first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
 }
 
 /** The input by the name that people know it by. */
 export const inputName = (file: string): string => (file === '-' ? 'standard input' : file);
 
-/** @throws {UsageError} that names file and line */
+/**
+ * The alerts in one JSON document, or in several one after another. Each is an alert, an array of alerts,
+ * `{"value": [...]}` as Graph answers, or an incident with its alerts.
+ *
+ * @throws {UsageError} that names file and line
+ */
 export function alertsOf(content: string, name: string): Given[] {
   // A byte order mark is what Windows editors put in front.
   const json = content.replace(/^\uFEFF/, '');
@@ -34,10 +45,20 @@ export function alertsOf(content: string, name: string): Given[] {
     throw new UsageError(
       `${name}: is empty; expected an alert, an array of alerts, {"value": [...]}, or an alert a line`,
     );
-  let whole: unknown;
+  return documentsOf(json, name).flatMap(({ value, where }) => unfold(value, where));
+}
+
+interface Document {
+  readonly value: unknown;
+  readonly where: string;
+}
+
+function documentsOf(json: string, name: string): Document[] {
   try {
-    whole = parseJson(json);
+    return [{ value: parseJson(json), where: name }];
   } catch (cause) {
+    const several = oneAfterAnother(json);
+    if (several) return several.map(({ value, line }) => ({ value, where: `${name}:${line}` }));
     const lines = json
       .split('\n')
       .flatMap((line, index) => (line.trim() === '' ? [] : [{ line, number: index + 1 }]));
@@ -45,11 +66,53 @@ export function alertsOf(content: string, name: string): Given[] {
     if (lines.length === 1 || !startsAlert(lines[0]!.line)) {
       throw new UsageError(`${name}: is not JSON: ${(cause as Error).message}`, { cause });
     }
-    return lines.map(({ line, number }) => given(parseLine(line, name, number), `${name}:${number}`));
+    return lines.map(({ line, number }) => ({
+      value: parseLine(line, name, number),
+      where: `${name}:${number}`,
+    }));
   }
-  const list = isObject(whole) && 'value' in whole && Array.isArray(whole.value) ? whole.value : whole;
-  if (Array.isArray(list)) return list.map((item, index) => given(item, `${name}: element ${index}`));
-  return [given(whole, name)];
+}
+
+/** Objects and arrays one after another, on one line or over many, and the lines where they begin. */
+function oneAfterAnother(json: string): { value: unknown; line: number }[] | undefined {
+  const found: { value: unknown; line: number }[] = [];
+  let [depth, start, line, startLine, inText] = [0, 0, 1, 1, false];
+  for (let at = 0; at < json.length; at++) {
+    const char = json[at];
+    if (char === '\n') line++;
+    if (inText) {
+      if (char === '\\') at++;
+      else inText = char !== '"';
+    } else if (char === '"') inText = true;
+    else if (char === '{' || char === '[') {
+      if (depth === 0) [start, startLine] = [json.slice(start, at).trim() === '' ? at : start, line];
+      depth++;
+    } else if (char === '}' || char === ']') {
+      depth--;
+      if (depth > 0) continue;
+      try {
+        found.push({ value: parseJson(json.slice(start, at + 1)), line: startLine });
+      } catch {
+        return undefined;
+      }
+      start = at + 1;
+    }
+  }
+  return json.slice(start).trim() === '' ? found : undefined;
+}
+
+/** The alerts that a document or an element of it holds. */
+function unfold(value: unknown, where: string): Given[] {
+  const list = isObject(value) && 'value' in value && Array.isArray(value.value) ? value.value : value;
+  if (!Array.isArray(list)) return alertsIn(value, where);
+  return list.flatMap((item, index) => alertsIn(item, `${where}: element ${index}`));
+}
+
+/** Of an incident its alerts, where Graph was asked to give them with it. */
+function alertsIn(value: unknown, where: string): Given[] {
+  const alerts = isObject(value) && isIncident(value) && 'alerts' in value ? value.alerts : undefined;
+  if (!Array.isArray(alerts)) return [given(value, where)];
+  return alerts.map((alert, index) => given(alert, `${where}: alert ${index}`));
 }
 
 /**
@@ -57,13 +120,23 @@ export function alertsOf(content: string, name: string): Given[] {
  * alert, but not all of those that say what it is.
  */
 export function unlikeAlert(alert: object): string | undefined {
-  if (['id', 'title', 'createdDateTime'].some((name) => name in alert)) return undefined;
+  if (isIncident(alert))
+    return 'is an incident, and no alert; with $expand=alerts Graph gives its alerts too';
+  if ('title' in alert || 'createdDateTime' in alert) return undefined;
+  // Whatever Azure exports has an id, and says the rest in there.
+  if ('properties' in alert) return 'is no alert: it has properties, as things of Azure do, and no title';
+  if ('id' in alert) return undefined;
   if ('error' in alert && isObject(alert.error)) {
     const { code, message }: { code?: unknown; message?: unknown } = alert.error;
     const said = [code, message].map((text) => foreignText(text, [])).filter(Boolean);
     return `is an error that Graph answered with${said.length > 0 ? ` (${said.join(': ')})` : ''}, and no alert`;
   }
   return 'is no alert: it has no id, no title and no createdDateTime';
+}
+
+/** Like an alert it has an id, a severity and times. */
+function isIncident(thing: object): boolean {
+  return 'incidentWebUrl' in thing && 'displayName' in thing && !('title' in thing || 'alertWebUrl' in thing);
 }
 
 const isObject = (value: unknown): value is object =>

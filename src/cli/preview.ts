@@ -39,7 +39,20 @@ export async function previewCommand(flags: PreviewFlags, io: Io): Promise<numbe
   }
   const views = chosen.map((settings) => view(settings, openSink(settings, log)));
   const print = flags.json ? printJson(io) : printText(io, chosen.length > 1);
-  for await (const record of records) for (const show of views) print(show(record));
+  const left = new Map(chosen.map(({ name }) => [name, 0]));
+  let count = 0;
+  for await (const record of records) {
+    count++;
+    for (const show of views) {
+      const shown = show(record);
+      if (shown.events.length === 0) left.set(shown.sink, left.get(shown.sink)! + 1);
+      print(shown);
+    }
+  }
+  for (const [sink, without] of left) {
+    if (count > 0 && without === count)
+      io.stderr.write(`sink ${sink}: its match leaves out all that there is: nothing to show\n`);
+  }
   return 0;
 }
 

@@ -3,10 +3,11 @@ import { UsageError } from '../core/errors.ts';
 import { stopOnSignals } from '../lib/stop.ts';
 import {
   DEFAULT_PROBABILITY,
-  type Faults,
   faultTable,
   parseFaults,
+  parseRefusal,
   readSimulatorCa,
+  refusalTable,
   startSimulator,
   writeSimulatorFiles,
 } from '../simulator/index.ts';
@@ -22,11 +23,13 @@ export interface SimulateFlags {
   readonly rate: number;
   readonly input?: string;
   readonly faults?: string;
+  readonly refuse?: string;
+  readonly roles: string;
   readonly quota: 'on' | 'off';
   readonly seed: number;
 }
 
-/** The faults, for `--help`. */
+/** The faults and the refusals, for `--help`. */
 export const faultsHelp = `
 Faults:
 ${Object.entries(faultTable)
@@ -34,12 +37,20 @@ ${Object.entries(faultTable)
   .join('\n')}
 Each has a probability, ${DEFAULT_PROBABILITY} unless told otherwise: --faults all=0.02,outage=0
 
+What --refuse can be: nothing passes then, until the simulator is started without it.
+${Object.entries(refusalTable)
+  .map(([name, { meaning }]) => `  ${name.padEnd(14)} ${meaning}`)
+  .join('\n')}
+An app without the permission: --roles none
+
 Any tenant GUID, client "simulator" and secret "simulator-secret" are let in.`;
 
 /** Runs a Graph and token endpoint until SIGTERM or SIGINT. */
 export async function simulateCommand(flags: SimulateFlags, io: Io): Promise<number> {
   const { host, name, port, alerts, rate, seed } = flags;
-  const faults = flags.faults === undefined ? {} : faultsOf(flags.faults);
+  const faults = parsed('--faults', flags.faults, parseFaults) ?? {};
+  const refuse = parsed('--refuse', flags.refuse, parseRefusal);
+  const roles = flags.roles === 'none' ? [] : flags.roles.split(',').map((role) => role.trim());
   const given = flags.input === undefined ? undefined : await readAlerts(flags.input, io);
   const input = given?.map(({ alert }) => alert);
   const simulator = await startSimulator({
@@ -51,6 +62,8 @@ export async function simulateCommand(flags: SimulateFlags, io: Io): Promise<num
     seed,
     input,
     faults,
+    refuse,
+    roles,
     ca: flags.dir === undefined ? undefined : await readSimulatorCa(flags.dir, Date.now()),
     quota: flags.quota === 'on',
   }).catch((cause: Error) => {
@@ -77,10 +90,11 @@ export async function simulateCommand(flags: SimulateFlags, io: Io): Promise<num
   }
 }
 
-function faultsOf(text: string): Faults {
+function parsed<T>(flag: string, text: string | undefined, parse: (text: string) => T): T | undefined {
+  if (text === undefined) return undefined;
   try {
-    return parseFaults(text);
+    return parse(text);
   } catch (cause) {
-    throw new UsageError(`--faults: ${(cause as Error).message}`, { cause });
+    throw new UsageError(`${flag}: ${(cause as Error).message}`, { cause });
   }
 }

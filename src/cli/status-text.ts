@@ -1,16 +1,13 @@
 import { spellCount, spellDuration, spellSize } from '../lib/spell.ts';
-import { foreignText } from '../net/foreign.ts';
 import type { FailureStatus, SinkStatus, SourceStatus, Status } from '../observe/status.ts';
 import type { Colors } from './io.ts';
+import { type Cell, type Paint, plain, table } from './table.ts';
 
 interface View {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly colors: Colors;
 }
-
-type Paint = (text: string) => string;
-type Cell = string | { readonly text: string; readonly paint: Paint };
 
 /** The status for people. What a far end has said is in it, so nothing of it may reach a terminal as it came. */
 export function statusText(status: Status, view: View): string {
@@ -58,6 +55,7 @@ function sources(found: readonly SourceStatus[], { now, colors }: View): string[
       ...(source.setAside > 0
         ? [colors.yellow(note(source.name, `${spellCount(source.setAside, 'time')} set aside as unreadable`))]
         : []),
+      ...source.notes.map((text) => colors.yellow(note(source.name, text))),
       ...failure(source.name, source.lastFailure, now, colors.yellow),
     ]),
   ];
@@ -115,11 +113,12 @@ function sinks(found: readonly SinkStatus[], { now, colors }: View): string[] {
     stateOf(sink, colors),
     String(sink.pending),
     sink.oldestPending === null ? '-' : ago(sink.oldestPending, now),
+    sink.fullInSeconds === null ? '-' : duration(sink.fullInSeconds),
     sink.unconfirmed === null ? '-' : String(sink.unconfirmed),
     sink.lastDelivered === null ? '-' : `${ago(sink.lastDelivered, now)} ago`,
     sink.confirms ?? '-',
   ]);
-  const heads = ['SINK', 'STATE', 'PENDING', 'OLDEST', 'UNCONFIRMED', 'DELIVERED', 'CONFIRMED BY'];
+  const heads = ['SINK', 'STATE', 'PENDING', 'OLDEST', 'FULL IN', 'UNCONFIRMED', 'DELIVERED', 'CONFIRMED BY'];
   return [
     ...table(heads, rows, colors),
     ...found.flatMap(({ name, notes, lastFailure, failingSince }) => [
@@ -153,24 +152,6 @@ function section(title: string, lines: readonly string[], { colors }: View): str
   return lines.length > 0 ? [colors.bold(title), ...lines] : [];
 }
 
-function table(heads: readonly string[], rows: readonly Cell[][], colors: Colors): string[] {
-  const cells = [heads.map((text) => ({ text, paint: colors.dim })), ...rows.map((row) => row.map(cellOf))];
-  const widths = heads.map((_, column) => Math.max(...cells.map((row) => row[column]?.text.length ?? 0)));
-  return cells.map((row) => {
-    const line = row.map(({ text, paint }, column) => {
-      const blanks = column < row.length - 1 ? ' '.repeat((widths[column] ?? 0) - text.length) : '';
-      return paint(text) + blanks;
-    });
-    return `  ${line.join('  ')}`;
-  });
-}
-
-function cellOf(cell: Cell): { text: string; paint: Paint } {
-  const { text, paint } = typeof cell === 'string' ? { text: cell, paint: (same: string) => same } : cell;
-  return { text: plain(text), paint };
-}
-
-const plain = (text: string): string => foreignText(text, []);
 const duration = (seconds: number): string => spellDuration(seconds * 1000);
 const ago = (iso: string, now: number): string => spellDuration(Math.max(0, now - Date.parse(iso)));
 const seconds = (iso: string): string => `${iso.slice(0, 19)}Z`;

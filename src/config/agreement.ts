@@ -1,7 +1,8 @@
 import { sep } from 'node:path';
-import { hasSecurityAlerts } from '../net/tenant.ts';
+import { hasSecurityAlerts, type TenantSettings } from '../net/tenant.ts';
 import { didYouMean } from './nearest.ts';
 import type { Path } from './problem.ts';
+import type { Config } from './schema.ts';
 
 /** Two entries that do not go together. */
 export interface Disagreement {
@@ -26,9 +27,54 @@ export function disagreements(input: unknown): Disagreement[] {
     ...repeated,
     ...strangers,
     ...strangersOfSinks(input, known),
+    ...takenNames(input),
     ...cloudsWithoutAlerts(input),
     ...filesInTheWay(input),
   ];
+}
+
+/** Microsoft lets an app ask this often in a tenant (150 a minute), whoever asks for it. */
+const APP_REQUESTS_PER_MINUTE = 150;
+
+/** What entries may mean well together, and probably do not: told, and no reason not to start. */
+export function doubts({ tenants }: Pick<Config, 'tenants'>): Disagreement[] {
+  return tenants.flatMap((tenant, index) => {
+    const same = tenants.filter((other) => appOf(other) !== undefined && appOf(other) === appOf(tenant));
+    const [first] = same;
+    const sum = same.reduce((most, { requestsPerMinute }) => most + requestsPerMinute, 0);
+    if (first === undefined || first === tenant || sum <= APP_REQUESTS_PER_MINUTE) return [];
+    const share = Math.floor((APP_REQUESTS_PER_MINUTE - 10) / same.length);
+    return [
+      {
+        path: ['tenants', index, 'credential', 'clientId'],
+        message: `the same app in the same tenant as tenants[${tenants.indexOf(first)}]: Microsoft counts their requests together`,
+        hint: `make them one, or set requestsPerMinute of each to ${share}`,
+      },
+    ];
+  });
+}
+
+/** What Microsoft counts the requests of together, if that can be told. */
+function appOf({ tenantId, graphEndpoint = '', credential }: TenantSettings): string | undefined {
+  const clientId = 'clientId' in credential ? credential.clientId : undefined;
+  return clientId && `${graphEndpoint} ${tenantId} ${clientId}`.toLowerCase();
+}
+
+/** Names that sinks say they had, and that are another one's: there would be two for one cursor (K8). */
+function takenNames(input: unknown): Disagreement[] {
+  const names = textsOf(input, 'sinks', 'name');
+  const former = textsOf(input, 'sinks', 'formerly');
+  return former.flatMap((name, index) => {
+    if (name === undefined) return [];
+    const path = ['sinks', index, 'formerly'];
+    const hint = 'a sink takes over from one that is not in the config any more';
+    const owner = names.indexOf(name);
+    if (owner >= 0)
+      return [{ path, message: `expected a name that no sink has now, and sinks[${owner}] has it`, hint }];
+    const first = former.indexOf(name);
+    if (first === index) return [];
+    return [{ path, message: `sinks[${first}] takes over from it already`, hint: 'only one of them can' }];
+  });
 }
 
 /** Files of sinks where another sink writes, or the journal: to open one of its files would undo its lock (K9). */

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { whyUnreadable } from '../lib/files.ts';
+import { readAtMost, whyUnreadable } from '../lib/files.ts';
 import { Reread, type RereadOptions } from '../lib/reread.ts';
 import { Secret } from '../lib/secret.ts';
-import { disagreements } from './agreement.ts';
+import { disagreements, doubts } from './agreement.ts';
 import { type BadCertificate, badCertificates } from './certificates.ts';
+import { effective } from './effective.ts';
 import { hintOf, messageOf, words } from './explain.ts';
 import { prepare, type SecretFile } from './prepare.ts';
 import { ConfigError, type Finding, type Path, type Position, type Problem, problemOf } from './problem.ts';
@@ -39,6 +40,8 @@ export interface Loaded<Needs extends Part = Part> {
   readonly config: Pick<Config, Exclude<keyof Config, Part> | Needs>;
   /** What should be mended, yet keeps nothing from running. */
   readonly warnings: readonly Problem[];
+  /** The whole config for people, also what is not needed: as in a file that leaves nothing out, without secrets. */
+  effective(): Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -90,8 +93,14 @@ export function loadConfig<const Needs extends Part = Part>(
   const input = Object.entries(prepared.input as object).filter(([part]) => isNeeded([part]));
   const config = configSchema.parse(Object.fromEntries(input), { error: words });
   for (const secretFile of prepared.secretFiles) follow(config, secretFile, options.reread);
-  const warnings = [...prepared.warnings, ...certificates.filter(isTolerated)];
-  return { path: file, config, warnings: warnings.map((finding) => problemOf(file, finding)) };
+  const doubtful = doubts(config).map((doubt) => ({ ...doubt, at: locate(root, doubt.path).at }));
+  const warnings = [...prepared.warnings, ...certificates.filter(isTolerated), ...doubtful];
+  return {
+    path: file,
+    config,
+    warnings: warnings.map((finding) => problemOf(file, finding)),
+    effective: () => effective(configSchema, prepared.input, root),
+  };
 }
 
 /** Keeps a secret what its file says, for as long as the config is used (S8). */
@@ -140,7 +149,7 @@ function readConfig(file: string): string {
     new ConfigError([{ file, path: '', message, ...(hint !== undefined && { hint }) }]);
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readAtMost(file, MAX_BYTES + 1);
   } catch (error) {
     throw refuse(whyUnreadable(error));
   }

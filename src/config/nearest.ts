@@ -4,7 +4,10 @@ import { closest, distance } from 'fastest-levenshtein';
 export function nearest(word: string, words: readonly string[]): string | undefined {
   // The distance is quadratic in the length; nobody means a word that is much shorter than what was written.
   if (words.length === 0 || word.length > 64) return undefined;
-  return [closest(word, words), ...words].find((candidate) => isSlip(plain(word), plain(candidate)));
+  const swapped = words.filter((candidate) => isSwap(plain(word), plain(candidate)));
+  return [...swapped, closest(word, words), ...words].find((candidate) =>
+    isSlip(plain(word), plain(candidate)),
+  );
 }
 
 /** `did you mean "port"?` */
@@ -15,11 +18,15 @@ export function didYouMean(word: string, words: readonly string[]): string | und
 
 function isSlip(written: string, meant: string): boolean {
   if (distance(written, meant) <= Math.max(1, Math.floor(meant.length / 3))) return true;
-  // Letters that changed places count twice in the distance.
-  if (letters(written) === letters(meant)) return true;
+  if (isSwap(written, meant)) return true;
   // "warning" for "warn", "dir" for "directory".
   const [short, long] = written.length < meant.length ? [written, meant] : [meant, written];
   return short.length >= 3 && long.startsWith(short);
+}
+
+/** Letters that changed places count twice in the distance, though it is one slip. */
+function isSwap(written: string, meant: string): boolean {
+  return letters(written) === letters(meant);
 }
 
 const plain = (text: string) => text.toLowerCase().replaceAll(/[_-]/g, '');

@@ -101,7 +101,9 @@ export function prepare(
       settle([...path, key], keyAt, message, didYouMean(key, names) ?? belongs);
       // That the meant key is missing would be the same slip told twice.
       const meant = nearest(key, names);
-      if (meant !== undefined && !node.entries.has(meant)) settled.add(JSON.stringify([...path, meant]));
+      for (const name of names)
+        if (meant !== undefined && isSameThing(name, meant) && !node.entries.has(name))
+          settled.add(JSON.stringify([...path, name]));
     }
     const input: Record<string, unknown> = {};
     for (const [key, field] of fields) {
@@ -119,11 +121,7 @@ export function prepare(
   const walkUnion = (schema: z.ZodDiscriminatedUnion, node: Node, path: Path): unknown => {
     if (node.kind !== 'map') return misfit(node);
     const { discriminator } = schema.def;
-    const options = new Map(
-      schema.def.options.flatMap((option) =>
-        option instanceof z.ZodObject ? [[literalOf(option.shape[discriminator]), option] as const] : [],
-      ),
-    );
+    const options = optionsOf(schema);
     const types = [...options.keys()];
     const expected = `expected ${listed(types)}`;
     const given = node.entries.get(discriminator)?.value;
@@ -187,16 +185,32 @@ export function prepare(
   };
 }
 
+/** One or several of it: `host`, `hosts`. Where one of the two is given the other is not missing. */
+function isSameThing(name: string, other: string): boolean {
+  return name === other || `${name}s` === other || name === `${other}s`;
+}
+
 type Meta = Readonly<Record<string, unknown>>;
 
+export interface Unwrapped {
+  readonly schema: Schema;
+  readonly meta: Meta;
+  /** What is read in the place of a missing value. */
+  readonly initial: Node | undefined;
+  /** What a missing value is, without being read. */
+  readonly standard: unknown;
+}
+
 /** The schema inside its wrappers, what they say about it, and what stands for a missing value. */
-function unwrap(outer: Schema): { schema: Schema; meta: Meta; initial: Node | undefined } {
+export function unwrap(outer: Schema): Unwrapped {
   let schema = outer;
   let meta: Meta = {};
   let initial: Node | undefined;
+  let standard: unknown;
   while (true) {
     meta = { ...z.globalRegistry.get(schema), ...meta };
     if (schema instanceof z.ZodPrefault) initial ??= nodeOf(schema.def.defaultValue);
+    if (schema instanceof z.ZodDefault) standard ??= schema.def.defaultValue;
     if (schema instanceof z.ZodPipe) schema = schema.def.in;
     else if (
       schema instanceof z.ZodPrefault ||
@@ -204,7 +218,7 @@ function unwrap(outer: Schema): { schema: Schema; meta: Meta; initial: Node | un
       schema instanceof z.ZodOptional
     )
       schema = schema.def.innerType;
-    else return { schema, meta, initial };
+    else return { schema, meta, initial, standard };
   }
 }
 
@@ -241,6 +255,15 @@ function coerce(schema: Schema, text: string): unknown {
 function hasKey(schema: Schema, key: string): boolean {
   const inner = unwrap(schema).schema;
   return inner instanceof z.ZodObject && Object.hasOwn(inner.shape, key);
+}
+
+/** The forms of a union, by what tells them apart. */
+export function optionsOf({ def }: z.ZodDiscriminatedUnion): Map<string, z.ZodObject> {
+  return new Map(
+    def.options.flatMap((option) =>
+      option instanceof z.ZodObject ? [[literalOf(option.shape[def.discriminator]), option] as const] : [],
+    ),
+  );
 }
 
 function literalOf(schema: Schema | undefined): string {

@@ -4,7 +4,7 @@ import { knownValues } from '../core/match.ts';
 import { pluginOf } from '../core/plugin.ts';
 import { recordKinds } from '../core/record.ts';
 import { formats } from '../formats/index.ts';
-import { duration, openEnum, place, size } from '../lib/fields.ts';
+import { duration, EXAMPLE, openEnum, place, size } from '../lib/fields.ts';
 import { tenantSchema } from '../net/tenant.ts';
 import type { SinkPlugin } from '../sinks/context.ts';
 import { sinks } from '../sinks/index.ts';
@@ -29,13 +29,14 @@ function oneOf<
   >;
 }
 
-const name = z
+const word = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and "-", a letter first')
-  .describe('Shown in logs and metrics.');
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and "-", a letter first');
+
+const name = (example: string) => word.describe('Shown in logs and metrics.').meta({ [EXAMPLE]: example });
 
 const source = oneOf(sources, {
-  name,
+  name: name('alerts'),
 }).superRefine(({ settle, overlap }, context) => {
   if (overlap <= settle)
     context.addIssue({
@@ -102,7 +103,7 @@ function pluginFor({ type }: { readonly type: string }) {
 }
 
 const sink = oneOf(sinks, {
-  name,
+  name: name('siem'),
   format: oneOf(formats, {}).prefault({ type: 'cef' }).describe('What an event looks like.'),
   maxEventBytes: z
     .int()
@@ -112,6 +113,11 @@ const sink = oneOf(sinks, {
     .describe(
       'Most bytes of one event with its header; a larger record goes on in further events. Default: 8000, for ' +
         '`syslog` over `udp` 2048.',
+    ),
+  formerly: word
+    .optional()
+    .describe(
+      'Name that the sink had: it goes on where the sink of that name stood, with what waits for it.',
     ),
   startFrom: z
     .enum(['now', 'journal'])
@@ -131,9 +137,22 @@ const sink = oneOf(sinks, {
     ),
   delivery: delivery.prefault({}).describe('How records are sent.'),
 }).transform((settings) => {
-  const { maxEventBytes = pluginFor(settings)?.defaultEventBytes?.(settings) ?? EVENT_BYTES } = settings;
+  const { maxEventBytes = eventBytesOf(settings) } = settings;
   return { ...settings, maxEventBytes };
 });
+
+function eventBytesOf(settings: { readonly type: string }): number {
+  return pluginFor(settings)?.defaultEventBytes?.(settings) ?? EVENT_BYTES;
+}
+
+/**
+ * What settings of a sink that are not set come to by the others.
+ *
+ * @param settings as they would stand in the file, with their defaults
+ */
+export function impliedBy(settings: { readonly type: string }): Readonly<Record<string, unknown>> {
+  return { maxEventBytes: eventBytesOf(settings), ...pluginFor(settings)?.implied?.(settings) };
+}
 
 export interface Address {
   readonly host: string;

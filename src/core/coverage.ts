@@ -26,22 +26,23 @@ export interface Sighting {
   readonly atMs: number;
   /** When it was created, if this was the first sight of its id; milliseconds since 1970. */
   readonly createdMs: number | undefined;
-  /** From its creation to its first sight. Of what is old by intention (a backfill) there is none. */
+  /** From its creation to its first sight; none of what was late for a reason of ours (a backfill, a retry). */
   readonly latenessMs: number | undefined;
 }
 
 /** What was news of an answer. @param nowMs for an answer without a time */
 export function sightingsOf(
-  { reading, records, dateMs }: Pick<Page, 'reading' | 'records' | 'dateMs'>,
+  { reading, records, dateMs, lateSince }: Pick<Page, 'reading' | 'records' | 'dateMs' | 'lateSince'>,
   told: Appended['told'],
   nowMs: number,
 ): Sighting[] {
   const atMs = dateMs ?? nowMs;
+  const isOfOld = reading === 'backfill' || reading === 'retry';
   return told.map(({ index, outcome }) => {
     const { product, created } = records[index]!;
     const createdMs = outcome === 'new' ? msOfTicks(created) : undefined;
-    const isMeasured = createdMs !== undefined && reading !== 'backfill';
-    const latenessMs = isMeasured ? Math.max(0, atMs - createdMs) : undefined;
+    const isOld = isOfOld || (lateSince !== undefined && created < lateSince);
+    const latenessMs = createdMs !== undefined && !isOld ? Math.max(0, atMs - createdMs) : undefined;
     return { product: productLabel(product), atMs, createdMs, latenessMs };
   });
 }

@@ -13,9 +13,10 @@ export interface SourceKey {
 /** An answer of a source, to be kept in one transaction (K1). */
 export interface Append extends SourceKey {
   readonly records: readonly SourceRecord[];
-  /** Which reading the answer belongs to, and its time (see `Page`): for coverage. */
+  /** Which reading the answer belongs to, its time, and since when something can be late (see `Page`): for coverage. */
   readonly reading: ReadingKind;
   readonly dateMs: number | undefined;
+  readonly lateSince?: bigint;
   readonly checkpoint: string;
   /** `seen` rows of an older revision (ticks) may go (K4). */
   readonly floor: bigint;
@@ -23,7 +24,7 @@ export interface Append extends SourceKey {
   readonly updates: 'all' | 'none';
   /** Become dead letters of the source, in the same transaction. */
   readonly unread?: readonly Unread[];
-  /** Times of which the source's dead letters go, in the same transaction. */
+  /** Times of which the source's dead letters go, in the same transaction, before those of `unread` come. */
   readonly readAgain?: readonly bigint[];
 }
 
@@ -45,13 +46,19 @@ export interface Cursor {
   readonly index: number;
 }
 
-/** A sink's committed position: where it goes on from. */
-export interface Position {
-  readonly cursor: Cursor;
-  /** Identity of the run of numbers (S6). */
+/** A run of numbers for events (S6). */
+export interface Numbering {
+  /** Its identity. */
   readonly stream: number;
-  /** Running number of the last event up to the cursor (S6). */
+  /** The last number that was given. */
   readonly sequence: number;
+}
+
+/** A sink's committed position: where it goes on from. Its numbers are those of the events up to the cursor. */
+export interface Position extends Numbering {
+  readonly cursor: Cursor;
+  /** Of what is told by somebody's wish: retry, replay, repair. Left out: these have no numbers of their own. */
+  readonly apart?: Numbering;
 }
 
 /** Some consecutive records after a cursor. */
@@ -85,6 +92,8 @@ export interface Advance {
   readonly sink: string;
   readonly cursor: Cursor;
   readonly sequence: number;
+  /** Left out: as it was. */
+  readonly apart?: Numbering;
   /** Become dead letters in the same transaction. */
   readonly refused: readonly Refusal[];
   /** Noted in the same transaction, in the order of the records. Left out by a sink that follows no ids. */
@@ -98,7 +107,23 @@ export interface SinkRegistration {
   readonly startFrom: 'now' | 'journal';
   /** Hash of what makes its events (match, format, budget): another one begins a new stream (S6). */
   readonly shape: string;
+  /** Name that it had: one that the journal does not know by its present name goes on where that one stood (K8). */
+  readonly formerly?: string | undefined;
 }
+
+/** Dead letters that somebody means. */
+export type DeadLetterChoice = { readonly ids: readonly number[] } | { readonly sink: string };
+
+/** What became of dead letters. */
+export interface Handled {
+  /** Their ids. */
+  readonly done: readonly number[];
+  /** Those that stay, and why, for people. */
+  readonly left: readonly { readonly id: number; readonly why: string }[];
+}
+
+/** What became of a sink that was to be forgotten; `configured`: it is one of the config's, and stays. */
+export type Forgotten = 'forgotten' | 'configured' | 'unknown';
 
 export interface JournalStats {
   /** Records that some sink still needs. */
@@ -188,11 +213,14 @@ export interface Journal {
    */
   register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>>;
 
-  /** The next records after `cursor`, at most `limit`; waits until there are some. */
-  take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan>;
+  /**
+   * The next records after `cursor`, at most `limit`; waits until there are some. What is meant for one sink only
+   * (K3) is lent to that `sink`, all others pass it over.
+   */
+  take(cursor: Cursor, limit: number, signal: AbortSignal, sink?: string): Promise<Loan>;
 
   /** The next records as {@link take} gives them; `undefined` when there are none yet. */
-  peek(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan | undefined>;
+  peek(cursor: Cursor, limit: number, signal: AbortSignal, sink?: string): Promise<Loan | undefined>;
 
   /**
    * Notes a sink's progress; it is on disk within 100 ms, or after `flush`. A cursor never moves back: a step
@@ -212,6 +240,15 @@ export interface Journal {
 
   /** Which products were seen, and how. */
   coverage(): Promise<readonly Coverage[]>;
+
+  /** Lets go of a sink that is not in the config, with what waits for it; with `always` also of another one (K8). */
+  forget(sink: string, always?: 'always'): Promise<Forgotten>;
+
+  /** Appends what sinks refused for each of these sinks alone, marked as `retry`; it is no dead letter any more. */
+  retry(choice: DeadLetterChoice): Promise<Handled>;
+
+  /** Lets go of what sinks refused. */
+  drop(choice: DeadLetterChoice): Promise<Handled>;
 
   /** Flushes and closes. Safe twice. */
   close(): Promise<void>;

@@ -11,6 +11,11 @@ export type RecordKind = (typeof recordKinds)[number] | 'heartbeat';
 export const outcomes = ['new', 'update', 'unrevised', 'late', 'repair', 'retry', 'replay'] as const;
 export type Outcome = (typeof outcomes)[number];
 
+/** Told by somebody's wish, not because a source had it now: its events are numbered in a stream of their own (S6). */
+export function isApart({ outcome }: { readonly outcome: Outcome }): boolean {
+  return outcome === 'repair' || outcome === 'retry' || outcome === 'replay';
+}
+
 /** A record as a source reads it, before the journal has said whether it is known. */
 export interface SourceRecord {
   readonly kind: RecordKind;

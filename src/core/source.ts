@@ -11,6 +11,11 @@ export interface Page {
   readonly records: readonly SourceRecord[];
   /** The far end's time of the answer, milliseconds since 1970; `undefined` when it did not say, or nothing was asked. */
   readonly dateMs: number | undefined;
+  /**
+   * What was created before this (ticks) is new to us because reading began late, not because it was visible late;
+   * without it: nothing.
+   */
+  readonly lateSince?: bigint;
   /** Stored in the same transaction as the records (K1); the source's own JSON text. */
   readonly checkpoint: string;
   /** Records older than this (ticks) need no longer be remembered as seen (K4). */
@@ -19,17 +24,21 @@ export interface Page {
   readonly watermark: bigint;
   /** What cannot be read and is passed over for now: becomes dead letters of the source. */
   readonly unread?: readonly Unread[];
-  /** Times (ticks) that were unread and have now been read: their dead letters go. */
+  /** `at` of what was unread and is so no longer, or in another way: these dead letters go before `unread` comes. */
   readonly readAgain?: readonly bigint[];
 }
 
 /** Kinds of not being readable; a closed set. */
 export type UnreadReason = 'unreadable' | 'too-large' | 'too-many';
 
-/** Records of one time that a source cannot read while it can read others (R5). */
+/** Records of one time, or of some, that a source cannot read while it can read others (R5). */
 export interface Unread {
-  /** Their revision, ticks. */
+  /** Ticks: their revisions are this or later … */
   readonly at: bigint;
+  /** … and before this. */
+  readonly to: bigint;
+  /** How many they are, as far as the far end has said. */
+  readonly count?: number;
   readonly reason: UnreadReason;
   readonly detail: string;
 }
@@ -40,7 +49,7 @@ export interface Progress {
   readonly watermarkMs: number;
   /** Readings that have begun and not come to their end. */
   readonly open: readonly OpenReading[];
-  /** How many times could not be read and are set aside. */
+  /** How many times, and ranges of them, could not be read and are set aside. */
   readonly setAside: number;
 }
 
@@ -74,6 +83,9 @@ export interface Source {
    * checkpoint `reads for the first time, from …`. Does no I/O. A checkpoint that cannot be read is told by `read`.
    */
   describe?(checkpoint: string | undefined): string;
+
+  /** What an operator has to know about it as long as it is so: for status. */
+  notes?(): readonly string[];
 
   /** Told what of a page it gave was news. */
   kept?(page: Page, appended: Appended): void;

@@ -132,7 +132,7 @@ export class Bounds {
     const { batches, sinks } = this.#options;
     return [...sinks.all().values()]
       .filter(({ orphaned }) => orphaned === null)
-      .map(({ name, cursor }) => ({ name, pending: batches.ordinal - batches.ordinalAfter(cursor) }))
+      .map(({ name, cursor }) => ({ name, pending: batches.pending(name, cursor) }))
       .filter(({ pending }) => pending > 0)
       .sort((a, b) => b.pending - a.pending);
   }

@@ -8,11 +8,13 @@ import type { RawChunk } from './protocol.ts';
 /** Consecutive records, decoded: everything from `before` (not with it) to the last of `ends`. */
 export interface Chunk {
   readonly before: Cursor;
+  /** The only sink that is given it; `null`: every sink. */
+  readonly target: string | null;
   readonly records: readonly RelayRecord[];
   readonly ends: readonly Cursor[];
 }
 
-export function decodeChunk({ before, batches }: RawChunk, mark: Mark = noMark): Chunk {
+export function decodeChunk({ before, target, batches }: RawChunk, mark: Mark = noMark): Chunk {
   const records: RelayRecord[] = [];
   const ends: Cursor[] = [];
   const first = { batch: batches[0]?.id ?? 0, index: 0 };
@@ -26,7 +28,7 @@ export function decodeChunk({ before, batches }: RawChunk, mark: Mark = noMark):
       }
     }
   });
-  return { before, records, ends };
+  return { before, target, records, ends };
 }
 
 /** At most `limit` records of a chunk that has some after `cursor`. */

@@ -9,7 +9,10 @@ import type {
   Append,
   Appended,
   Cursor,
+  DeadLetterChoice,
   Fault,
+  Forgotten,
+  Handled,
   Journal,
   JournalOpening,
   JournalStats,
@@ -160,21 +163,25 @@ class WorkerJournal implements Journal {
     return positions;
   }
 
-  async take(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan> {
+  async take(cursor: Cursor, limit: number, signal: AbortSignal, sink?: string): Promise<Loan> {
     for (;;) {
       if (this.fault?.usable === false) await orAbort(this.available(), signal);
       // Taken before reading, so that an append in between is not missed.
       const change = this.#change.promise;
-      const loan = await this.peek(cursor, limit, signal);
+      const loan = await this.peek(cursor, limit, signal, sink);
       if (loan) return loan;
       await orAbort(change, signal);
     }
   }
 
-  async peek(cursor: Cursor, limit: number, signal: AbortSignal): Promise<Loan | undefined> {
+  async peek(cursor: Cursor, limit: number, signal: AbortSignal, sink?: string): Promise<Loan | undefined> {
     this.#check();
-    const chunk = this.#cache.find(cursor) ?? (await orAbort(this.#read(cursor), signal));
-    return chunk && lend(chunk, cursor, limit);
+    for (let at = cursor; ; ) {
+      const chunk = this.#cache.find(at) ?? (await orAbort(this.#read(at), signal));
+      if (!chunk) return undefined;
+      if (chunk.target === null || chunk.target === sink) return lend(chunk, at, limit);
+      at = chunk.ends.at(-1)!;
+    }
   }
 
   advance(step: Advance): void {
@@ -187,7 +194,8 @@ class WorkerJournal implements Journal {
     const before = this.#steps.get(sink);
     const refused = [...(before?.refused ?? []), ...step.refused];
     const follow = [...(before?.follow ?? []), ...(step.follow ?? [])];
-    this.#steps.set(sink, { ...step, refused, follow });
+    const apart = step.apart ?? before?.apart;
+    this.#steps.set(sink, { ...step, refused, follow, ...(apart && { apart }) });
     this.#follows.get(sink)?.add(step.follow);
     this.#storeSoon();
   }
@@ -211,6 +219,20 @@ class WorkerJournal implements Journal {
 
   coverage(): Promise<readonly Coverage[]> {
     return this.#askPatiently('coverage', undefined);
+  }
+
+  forget(sink: string, always?: 'always'): Promise<Forgotten> {
+    return this.ask('forget', { sink, always: always !== undefined });
+  }
+
+  async retry(choice: DeadLetterChoice): Promise<Handled> {
+    const handled = await this.ask('retry', choice);
+    if (handled.done.length > 0) this.#wake();
+    return handled;
+  }
+
+  drop(choice: DeadLetterChoice): Promise<Handled> {
+    return this.ask('drop', choice);
   }
 
   close(): Promise<void> {

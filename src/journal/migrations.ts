@@ -112,4 +112,15 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (source, product)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Running numbers of what a sink is told outside of the order: retry, replay, repair (S6). The row goes with that
+  -- of the sink.
+  CREATE TABLE apart (
+    sink TEXT PRIMARY KEY,
+    stream INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    hash TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX batch_target ON batch (target) WHERE target IS NOT NULL;
+  `,
 ];

@@ -2,14 +2,15 @@ import { existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Coverage } from '../core/coverage.ts';
 import { JournalError } from '../core/errors.ts';
-import type { JournalStats, SourceKey } from '../core/journal.ts';
+import type { JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
 import { APPLICATION_ID, checkLog, immutable, pathsIn } from './database.ts';
 import { migrations } from './migrations.ts';
 import { Size } from './size.ts';
-import { survey } from './survey.ts';
+import { sinkStats, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
-import { DeadLetterTable } from './tables/dead-letters.ts';
+import { type DeadLetterRow, DeadLetterTable } from './tables/dead-letters.ts';
+import type { Broken } from './tables/row.ts';
 import { SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
 import { broken, isBusy, unreadable } from './trouble.ts';
@@ -31,6 +32,42 @@ export interface Peeked {
  * @throws {JournalError} it cannot be read, or is of another version
  */
 export function peekJournal(directory: string, maxBytes: number): Peeked | undefined {
+  return look(directory, (database) => ({
+    running: isRunning(directory),
+    ...read(database, directory, maxBytes),
+  }));
+}
+
+/** A sink that has a cursor in the journal. */
+export interface PeekedSink extends SinkStats {
+  /** Since when it is not in the config, milliseconds since 1970; `undefined`: it was when a relay last started. */
+  readonly orphanedMs: number | undefined;
+}
+
+/** The sinks of a journal, also those that have left the config; as {@link peekJournal}. */
+export function peekSinks(directory: string): PeekedSink[] | undefined {
+  return look(directory, (database) => {
+    const batches = new BatchTable(database, distrust(directory));
+    const rows = [...new SinkTable(database, distrust(directory)).all().values()];
+    return rows.map((row) => ({ ...sinkStats(row, batches), orphanedMs: row.orphaned ?? undefined }));
+  });
+}
+
+/** The newest dead letters of a journal, in the order in which they came; as {@link peekJournal}. */
+export function peekDeadLetters(
+  directory: string,
+  of: Partial<Pick<DeadLetterRow, 'kind' | 'name'>>,
+  limit: number,
+): DeadLetterRow[] | undefined {
+  return look(directory, (database) => new DeadLetterTable(database, distrust(directory)).list(of, limit));
+}
+
+/** A dead letter of a journal, `undefined` when it is not there; as {@link peekJournal}. */
+export function peekDeadLetter(directory: string, id: number): DeadLetterRow | undefined {
+  return look(directory, (database) => new DeadLetterTable(database, distrust(directory)).get(id));
+}
+
+function look<T>(directory: string, read: (database: DatabaseSync) => T): T | undefined {
   const { journal, wal } = pathsIn(directory);
   if (!isThere(directory, journal)) return undefined;
   // Of a relay that has stopped there is no log, and SQLite would make one, and leave it.
@@ -41,7 +78,7 @@ export function peekJournal(directory: string, maxBytes: number): Peeked | undef
     database.exec('BEGIN');
     checkVersion(database, directory);
     checkLog(directory);
-    return { running: isRunning(directory), ...read(database, directory, maxBytes) };
+    return read(database);
   } catch (cause) {
     throw unreadable(directory, cause);
   } finally {
@@ -50,20 +87,24 @@ export function peekJournal(directory: string, maxBytes: number): Peeked | undef
 }
 
 function read(database: DatabaseSync, directory: string, maxBytes: number): Omit<Peeked, 'running'> {
-  const distrust = (what: string): never => {
-    throw broken(directory, what);
-  };
-  const sources = new SourceTable(database, distrust);
+  const broken = distrust(directory);
+  const sources = new SourceTable(database, broken);
   const found = survey({
-    batches: new BatchTable(database, distrust),
-    sinks: new SinkTable(database, distrust),
-    deadLetters: new DeadLetterTable(database),
+    batches: new BatchTable(database, broken),
+    sinks: new SinkTable(database, broken),
+    deadLetters: new DeadLetterTable(database, broken),
   });
   const bytes = new Size(database, pathsIn(directory).wal).bytes();
   return {
     stats: { ...found, bytes, limitBytes: maxBytes, paused: found.pending > 0 && bytes >= maxBytes },
     sources: sources.keys().map((key) => ({ ...key, checkpoint: sources.checkpoint(key) ?? '' })),
     coverage: new CoverageTable(database).all(),
+  };
+}
+
+function distrust(directory: string): Broken {
+  return (what) => {
+    throw broken(directory, what);
   };
 }
 
@@ -77,7 +118,7 @@ function isThere(directory: string, journal: string): boolean {
 }
 
 /** Whoever has the directory holds a transaction on the lock file (K9), so that even a look at it is refused. */
-function isRunning(directory: string): boolean {
+export function isRunning(directory: string): boolean {
   const { lock } = pathsIn(directory);
   if (!existsSync(lock)) return false;
   const database = new DatabaseSync(lock, { readOnly: true, timeout: 0 });

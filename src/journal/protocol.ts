@@ -4,7 +4,10 @@ import type {
   Append,
   Appended,
   Cursor,
+  DeadLetterChoice,
   Fault,
+  Forgotten,
+  Handled,
   JournalOpening,
   JournalStats,
   Position,
@@ -19,9 +22,14 @@ export interface StoreOptions {
   readonly retentionMs: number;
 }
 
-/** Records after a place, as text: about as much as one full batch, whatever the size of the rows. */
+/**
+ * Records after a place, as text: about as much as one full batch, whatever the size of the rows. What is for one sink
+ * only comes by itself, and nothing of it is passed over, so that all sinks can share a chunk.
+ */
 export interface RawChunk {
   readonly before: Cursor;
+  /** The only sink that is given it; `null`: every sink. */
+  readonly target: string | null;
   readonly batches: readonly { readonly id: number; readonly format: number; readonly text: string }[];
 }
 
@@ -41,6 +49,9 @@ export interface JournalMethods {
   read(cursor: Cursor): RawChunk | undefined;
   stats(): JournalStats;
   coverage(): readonly Coverage[];
+  forget(which: { sink: string; always: boolean }): Promise<Forgotten>;
+  retry(choice: DeadLetterChoice): Promise<Handled>;
+  drop(choice: DeadLetterChoice): Promise<Handled>;
   /** Nothing will be written any more but what `close` writes, which comes next. */
   leave(): void;
   close(): void;

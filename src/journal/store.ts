@@ -8,9 +8,13 @@ import type {
   Append,
   Appended,
   Cursor,
+  DeadLetterChoice,
   Follow,
+  Forgotten,
+  Handled,
   JournalOpening,
   JournalStats,
+  Numbering,
   Position,
   RecordId,
   SinkRegistration,
@@ -27,7 +31,7 @@ import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
 import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
-import { DeadLetterTable } from './tables/dead-letters.ts';
+import { type DeadLetterRow, DeadLetterTable, refusedText } from './tables/dead-letters.ts';
 import { FollowedTable } from './tables/followed.ts';
 import { MemoryTable } from './tables/memory.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
@@ -74,6 +78,7 @@ export class Store {
   readonly #bounds: Bounds;
   readonly #maxBytes: number;
   readonly #clock: Clock;
+  readonly #notify: (notice: JournalNotice) => void;
   #left = false;
 
   constructor(
@@ -87,6 +92,7 @@ export class Store {
     this.#directory = directory;
     this.#maxBytes = maxBytes;
     this.#clock = clock;
+    this.#notify = notify;
     this.#database = database;
     const distrust = (what: string): never => {
       throw broken(directory, what);
@@ -96,7 +102,7 @@ export class Store {
     this.#sources = new SourceTable(database, distrust);
     this.#memory = new MemoryTable(database);
     this.#followed = new FollowedTable(database);
-    this.#deadLetters = new DeadLetterTable(database);
+    this.#deadLetters = new DeadLetterTable(database, distrust);
     this.#coverage = new CoverageTable(database);
     this.#checkPlaces(distrust);
     this.#bounds = new Bounds({
@@ -177,8 +183,8 @@ export class Store {
       this.#memory.remember(source, record, known, place);
     }
     const now = this.#clock.wall();
-    for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
     for (const at of page.readAgain ?? []) this.#deadLetters.dropUnread(page, at);
+    for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
     for (const row of cutter.rows) this.#batches.append(row, now);
     this.#coverage.add(source, { source: page.source, tenant: page.tenant }, sightingsOf(page, told, now));
     return { ...counts, told };
@@ -189,9 +195,12 @@ export class Store {
     const found = this.#sinks.all();
     const positions = new Map<string, Position>();
     for (const registration of registrations) {
-      const row = this.#enter(found.get(registration.name), registration);
+      const former = this.#former(found, registration, registrations);
+      if (former) found.delete(former.name);
+      const { apart, ...row } = this.#enter(former ?? found.get(registration.name), registration);
       this.#sinks.put(row);
-      positions.set(row.name, { cursor: row.cursor, stream: row.stream, sequence: row.sequence });
+      this.#sinks.putApart(row.name, apart);
+      positions.set(row.name, { cursor: row.cursor, stream: row.stream, sequence: row.sequence, apart });
     }
     for (const row of found.values()) {
       if (!positions.has(row.name))
@@ -201,20 +210,48 @@ export class Store {
   }
 
   /** A sink goes on from its cursor; what makes its events has changed: in a new stream (S6). */
-  #enter(found: SinkRow | undefined, { name, startFrom, shape }: SinkRegistration): SinkRow {
-    if (found?.shape === shape) return { ...found, orphaned: null };
-    const stream = { stream: randomInt(1, 2 ** 31), sequence: 0, shape, orphaned: null };
-    if (found) return { ...found, ...stream };
+  #enter(
+    found: SinkRow | undefined,
+    { name, startFrom, shape }: SinkRegistration,
+  ): SinkRow & { readonly apart: Numbering } {
+    if (found?.shape === shape)
+      return { ...found, name, apart: found.apart ?? newNumbering(), orphaned: null };
+    const numbers = { ...newNumbering(), apart: newNumbering(), shape, orphaned: null };
+    if (found) return { ...found, name, ...numbers };
     const first = this.#batches.first();
     const beginning = first ? { batch: first.id, index: -1 } : this.#batches.end();
-    return { name, cursor: startFrom === 'now' ? this.#batches.end() : beginning, ...stream };
+    return { name, cursor: startFrom === 'now' ? this.#batches.end() : beginning, ...numbers };
+  }
+
+  /** The row of a sink under the name that it had; all that is kept by that name is then kept by its new one (K8). */
+  #former(
+    found: ReadonlyMap<string, SinkRow>,
+    { name, formerly }: SinkRegistration,
+    registrations: readonly SinkRegistration[],
+  ): SinkRow | undefined {
+    const row = formerly === undefined ? undefined : found.get(formerly);
+    if (!row || registrations.some((other) => other.name === row.name)) return undefined;
+    const fields = { sink: name, formerly, cursor: row.cursor };
+    if (found.has(name)) {
+      const message =
+        `sink ${name} has a cursor of its own, so that it does not go on where ${formerly} stood: what waits for that ` +
+        'one waits on until the retention has passed';
+      this.#notify({ level: 'warn', fields, message });
+      return undefined;
+    }
+    this.#notify({ level: 'info', fields, message: `sink ${name} takes over from ${formerly}` });
+    this.#sinks.delete(row.name);
+    this.#followed.rename(row.name, name);
+    this.#deadLetters.rename(row.name, name);
+    this.#batches.retarget(row.name, name, row.cursor);
+    return row;
   }
 
   /** Write. A cursor never moves back: a step that does not go on is passed over. */
   advance(steps: readonly Advance[]): void {
     const rows = this.#sinks.all();
     const now = this.#clock.wall();
-    for (const { sink, cursor, sequence, refused, follow = [] } of steps) {
+    for (const { sink, cursor, sequence, apart, refused, follow = [] } of steps) {
       const row = rows.get(sink);
       const place = `batch ${cursor.batch}, record ${cursor.index}`;
       if (!row) throw new JournalError(`sink ${sink} has no cursor in the journal in ${this.#directory}`);
@@ -222,6 +259,7 @@ export class Store {
         throw new JournalError(`sink ${sink} cannot advance to ${place}: there is no such record`);
       if (compareCursors(cursor, row.cursor) <= 0) continue;
       this.#sinks.put({ ...row, cursor, sequence });
+      if (apart && apart.sequence !== row.apart?.sequence) this.#sinks.putApart(sink, apart);
       for (const refusal of refused) this.#deadLetters.append(sink, refusal, now);
       for (const each of follow) this.#follow(sink, each);
     }
@@ -248,15 +286,14 @@ export class Store {
   read(cursor: Cursor): RawChunk | undefined {
     const batches: { id: number; format: number; text: string }[] = [];
     let before = cursor;
+    let target: string | null = null;
     let records = 0;
     let bytes = 0;
     for (let id = Math.max(1, cursor.batch); id <= this.#batches.last; id++) {
       const size = this.#batches.head(id);
       const fits = size && records + size.records <= MAX_RECORDS && bytes + size.bytes <= MAX_CHARACTERS;
-      if (batches.length > 0 && !fits) break;
+      if (batches.length > 0 && (!fits || size.target !== null)) break;
       const { head, text } = this.#batches.read(id);
-      // Meant for one sink only.
-      if (head.target !== null) continue;
       if (id === cursor.batch) {
         if (cursor.index >= head.records - 1) continue;
         before = { batch: id, index: -1 };
@@ -264,8 +301,61 @@ export class Store {
       batches.push({ id, format: head.format, text: text() });
       records += head.records;
       bytes += head.bytes;
+      target = head.target;
+      if (target !== null) break;
     }
-    return batches.length > 0 ? { before, batches } : undefined;
+    return batches.length > 0 ? { before, target, batches } : undefined;
+  }
+
+  /** Write. */
+  forget(name: string, always: boolean): Forgotten {
+    const row = this.#sinks.all().get(name);
+    if (!row) return 'unknown';
+    if (row.orphaned === null && !always) return 'configured';
+    this.#sinks.delete(name);
+    this.#followed.deleteSink(name);
+    return 'forgotten';
+  }
+
+  /** Write. */
+  retry(choice: DeadLetterChoice): Handled {
+    const sinks = this.#sinks.all();
+    const records = new Map<string, string[]>();
+    const handled = this.#handle(choice, (row) => {
+      const sink = sinks.get(row.name);
+      if (!sink) return `the journal has no sink ${row.name}`;
+      if (sink.orphaned !== null) return `sink ${row.name} is not in the config`;
+      const record = encodeRecord({ ...refusedText(row), outcome: 'retry' });
+      records.set(row.name, [...(records.get(row.name) ?? []), record]);
+      return undefined;
+    });
+    for (const [name, texts] of records) {
+      const cutter = new Cutter();
+      for (const text of texts) cutter.add(text);
+      for (const row of cutter.rows) this.#batches.append(row, this.#clock.wall(), name);
+    }
+    return handled;
+  }
+
+  /** Write. */
+  drop(choice: DeadLetterChoice): Handled {
+    return this.#handle(choice, () => undefined);
+  }
+
+  /** Part of a transaction: deletes dead letters of sinks, but those for which `why` says that they must stay. */
+  #handle(choice: DeadLetterChoice, why: (row: DeadLetterRow) => string | undefined): Handled {
+    const done: number[] = [];
+    const left: { id: number; why: string }[] = [];
+    for (const id of this.#deadLetters.idsOf(choice)) {
+      const row = this.#deadLetters.get(id);
+      const reason = whyNot(row) ?? why(row!);
+      if (reason !== undefined) left.push({ id, why: reason });
+      else {
+        this.#deadLetters.delete(id);
+        done.push(id);
+      }
+    }
+    return { done, left };
   }
 
   stats(): JournalStats {
@@ -300,6 +390,15 @@ export class Store {
   abandon(): void {
     this.#database.close();
   }
+}
+
+function newNumbering(): Numbering {
+  return { stream: randomInt(1, 2 ** 31), sequence: 0 };
+}
+
+function whyNot(row: DeadLetterRow | undefined): string | undefined {
+  if (!row) return 'there is no such dead letter';
+  return row.kind === 'sink' ? undefined : `it is of source ${row.name}, which reads it again by itself`;
 }
 
 /** Oldest revision first, so that the order of an id is kept within an answer, too; else as they came. */

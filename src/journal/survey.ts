@@ -29,10 +29,11 @@ export function recordsIn(batches: BatchTable): number {
   return batches.ordinal - (batches.first()?.ordinal ?? 0);
 }
 
-function sinkStats({ name, cursor }: SinkRow, batches: BatchTable): SinkStats {
-  const pending = batches.ordinal - batches.ordinalAfter(cursor);
+export function sinkStats({ name, cursor }: SinkRow, batches: BatchTable): SinkStats {
+  const pending = batches.pending(name, cursor);
   if (pending === 0) return { name, pending, oldestPendingMs: undefined };
   const head = batches.head(cursor.batch);
-  const oldest = head && cursor.index < head.records - 1 ? head : batches.head(cursor.batch + 1);
+  const isOpen = head && cursor.index < head.records - 1 && (head.target ?? name) === name;
+  const oldest = isOpen ? head : batches.nextFor(name, cursor);
   return { name, pending, oldestPendingMs: oldest?.at };
 }

@@ -97,6 +97,9 @@ serve<JournalMethods>(port, {
   read: (cursor) => guarded((store) => store.read(cursor)),
   stats: () => guarded((store) => store.stats()),
   coverage: () => guarded((store) => store.coverage()),
+  forget: ({ sink, always }) => write((store) => store.forget(sink, always)),
+  retry: (choice) => write((store) => store.retry(choice)),
+  drop: (choice) => write((store) => store.drop(choice)),
   leave() {
     commitWaiting();
     healing?.stop();

@@ -39,13 +39,17 @@ export function duration(limits: { min?: string; max?: string } = {}) {
   const bounds = { min: '0s', max: '3650d', ...limits };
   return parsed('a duration such as "30s", "10m" or "24h"', parseDuration, bounds).meta({
     title: 'duration',
+    pattern: DURATION.source,
   });
 }
 
 /** A size such as `2GiB`; bytes in the config. */
 export function size(limits: { min?: string; max?: string } = {}) {
   const bounds = { min: '0B', max: '1024TiB', ...limits };
-  return parsed('a size such as "16MiB" or "2GiB"', parseSize, bounds).meta({ title: 'size' });
+  return parsed('a size such as "16MiB" or "2GiB"', parseSize, bounds).meta({
+    title: 'size',
+    pattern: SIZE.source,
+  });
 }
 
 /** The messages do not repeat the text: whether it may be shown is known to the config loader only. */
@@ -116,5 +120,8 @@ export function place() {
     .min(1, 'expected a path')
     .meta({ [PATH]: 'place' });
 }
+
+/** Meta key of a value for the commented example, of a setting that has no default and must be set. */
+export const EXAMPLE = 'example';
 
 export const port = () => z.int().min(1).max(65_535);

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 
 /** A bundle of all CAs there are has a fifth of that. */
 const MOST_BYTES = 1_048_576;
@@ -24,6 +24,23 @@ export function readTextFile(file: string): string {
     return fail(whyUnreadable(error));
   }
   return bytes.toString('utf8');
+}
+
+/** At most the first `maxBytes` bytes of a file, a pipe or a device: some of these never end. */
+export function readAtMost(file: string, maxBytes: number): Buffer {
+  const bytes = Buffer.alloc(maxBytes);
+  const descriptor = openSync(file, 'r');
+  try {
+    let length = 0;
+    while (length < maxBytes) {
+      const read = readSync(descriptor, bytes, length, maxBytes - length, null);
+      if (read === 0) break;
+      length += read;
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** What an error of the file system means, as the end of a sentence about the file. */

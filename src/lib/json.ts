@@ -30,11 +30,11 @@ const MOST_LEVELS = 500;
 const TOO_DEEP = '(nested too deep)';
 
 /** Total for whatever {@link parseJson} gives: what is nested without reason is cut off, and says so. */
-export function stringifyJson(value: unknown): string {
+export function stringifyJson(value: unknown, indent?: number): string {
   try {
-    return JSON.stringify(value, writeLong);
+    return JSON.stringify(value, writeLong, indent);
   } catch (error) {
-    if (error instanceof RangeError) return JSON.stringify(pruned(value, MOST_LEVELS), writeLong);
+    if (error instanceof RangeError) return JSON.stringify(pruned(value, MOST_LEVELS), writeLong, indent);
     throw error;
   }
 }

@@ -11,7 +11,7 @@ import {
 } from '@azure/identity';
 import { readTextFile } from '../lib/files.ts';
 import type { TenantAgent } from './agent.ts';
-import { codeOf, retryAfterMs } from './http.ts';
+import { codeOf, httpDateMs, retryAfterMs } from './http.ts';
 import type { Answer } from './sign-in-error.ts';
 import { authorityOrigin, clouds, type TenantSettings } from './tenant.ts';
 
@@ -66,7 +66,8 @@ function openHttpClient(
       request.abortSignal = signal;
       try {
         const response = await inner.sendRequest(request);
-        const retryAfter = retryAfterMs(response.headers.get('retry-after'), Date.now());
+        const serverMs = httpDateMs(response.headers.get('date')) ?? Date.now();
+        const retryAfter = retryAfterMs(response.headers.get('retry-after'), serverMs);
         const text = response.bodyAsText ?? '';
         attempt.answer = { ...answered, status: response.status, text, retryAfterMs: retryAfter };
         return response;

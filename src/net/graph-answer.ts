@@ -27,7 +27,7 @@ type Body = Readonly<Record<string, unknown>>;
  */
 export function pageOf(answer: HttpAnswer, secrets: readonly string[]): GraphPage {
   const body = parseBody(answer);
-  if (!body) throw incomplete('is not a JSON object; a proxy or a captive portal may have answered');
+  if (!body) throw incomplete(`is not a JSON object; ${FOREIGN_ANSWER}`);
   // OData may find out about an error after the 200 has been sent.
   if (body.error) throw incomplete(`holds an error: ${describeError(answer, secrets)}`);
   const { value, '@odata.nextLink': next } = body;
@@ -66,7 +66,7 @@ export function refusalOf(answer: HttpAnswer, refused: Refused): UnavailableErro
   const { status } = answer;
   const said = `HTTP ${status}${withColon(describeError(answer, [refused.token]))}`;
   if (status === 401) {
-    const message = `Graph does not accept the token: ${said}; check that tenantId and cloud are right`;
+    const message = `Graph does not accept the token: ${said}; ${adviceForToken(answer)}`;
     return new UnavailableError(message, { reason: 'auth' });
   }
   if (status === 403)
@@ -80,20 +80,65 @@ export function refusalOf(answer: HttpAnswer, refused: Refused): UnavailableErro
       ),
     });
   }
-  if (status >= 400) return new UnavailableError(`Graph refuses the request: ${said}`, { reason: 'request' });
+  if (status >= 400) {
+    const message = `Graph refuses the request: ${said}; ${adviceForRequest(status)}`;
+    return new UnavailableError(message, { reason: 'request' });
+  }
+  if (status >= 300) {
+    const message = `Graph’s answer is a redirect, which Graph gives for no list: ${said}; ${FOREIGN_ANSWER}`;
+    return new UnavailableError(message, { reason: 'answer' });
+  }
   const warning = foreignText(answer.header('warning'), [refused.token]);
   const message = `Graph’s answer is not complete: ${said}${withColon(warning)}`;
   return new UnavailableError(message, { reason: 'answer' });
 }
 
-/** "API required roles: A,B, application roles: ." as alerts_v2 says it, also inside of a JSON text. */
-const REQUIRED_ROLES = /required roles:\s*([\w.,\s]*?),?\s*application roles:/i;
+const FOREIGN_ANSWER = 'a proxy or a captive portal may have answered';
+
+/** What to do about a token that was refused though it was new: the one before it had been renewed already. */
+function adviceForToken(answer: HttpAnswer): string {
+  if (claimsOf(answer) !== undefined)
+    return 'Conditional Access or a revocation stands against it; look at the sign-in logs of Entra ID for this app';
+  if (/\bexpired\b/i.test(errorOf(answer).message))
+    return 'the token is new, so a clock is wrong; check the one here';
+  return 'check that tenantId and cloud are right';
+}
+
+function adviceForRequest(status: number): string {
+  switch (status) {
+    case 404:
+      return 'this Graph has no such list; check cloud and graphEndpoint';
+    case 410:
+      return 'this Graph no longer has the list; upgrade the relay';
+    default:
+      return (
+        'a proxy may have refused it in Graph’s place; else it is a mistake of the relay: report it, with the ' +
+        'request-id if there is one'
+      );
+  }
+}
+
+/** The list of roles is within the first of it; the rest of a message from outside is not looked through. */
+const ROLES_WITHIN = 4096;
+
+/**
+ * The roles in "API required roles: A,B, application roles: ." as alerts_v2 says it, also inside of a JSON text; empty
+ * when it says nothing like that. Cut out by hand: one expression for it all would take time without end for a message
+ * full of blanks.
+ */
+function requiredRoles(message: string): string {
+  const [, after] = message.slice(0, ROLES_WITHIN).split(/required roles:/i, 2);
+  const [list, rest] = after?.split(/application roles:/i, 2) ?? [];
+  const roles = list?.split(/[\s,]/).filter(Boolean) ?? [];
+  return rest !== undefined && roles.every((role) => /^[\w.]+$/.test(role)) ? roles.join(',') : '';
+}
 
 function explainForbidden(answer: HttpAnswer, said: string, { role, token, who, grant }: Refused): string {
-  const required = REQUIRED_ROLES.exec(errorOf(answer).message)?.[1] || role;
+  const required = requiredRoles(errorOf(answer).message) || role;
   const present = rolesOf(token);
   const has = present ? `its token has ${present.join(', ') || 'none'}` : 'its token does not show its roles';
-  const advice = present?.includes(role)
+  const isThere = required.split(',').some((each) => present?.includes(each));
+  const advice = isThere
     ? 'the role is there, so look whether Microsoft Defender is licensed and set up in this tenant'
     : grant;
   return `Graph forbids it to ${who}: one of the roles ${required} is required, ${has}; ${advice}. ${said}`;

@@ -6,6 +6,9 @@ export type Priority = (typeof priorities)[number];
 
 const MINUTE_MS = 60_000;
 
+/** Share of the quota in the first minute: a process before this one may just have used up all of it. */
+const SHARE_AT_FIRST = 0.5;
+
 /** Share of the quota that each may fill: the less urgent, the more it leaves to the others. */
 const shares: Record<Priority, number> = { poll: 1, overlap: 0.9, sweep: 0.8, backfill: 0.7, reconcile: 0.6 };
 
@@ -19,6 +22,7 @@ const shares: Record<Priority, number> = { poll: 1, overlap: 0.9, sweep: 0.8, ba
 export class Quota {
   readonly #perMinute: number;
   readonly #steady: () => number;
+  readonly #openedAt: number;
   /** When the requests of the last minute began, the oldest first. */
   #begun: number[] = [];
 
@@ -26,6 +30,7 @@ export class Quota {
   constructor(perMinute: number, steady: () => number) {
     this.#perMinute = perMinute;
     this.#steady = steady;
+    this.#openedAt = steady();
   }
 
   /**
@@ -34,9 +39,10 @@ export class Quota {
    * @throws AbortError at the signal
    */
   async turn(priority: Priority, signal: AbortSignal): Promise<void> {
-    const room = Math.max(1, Math.floor(this.#perMinute * shares[priority]));
     while (true) {
       const now = this.#steady();
+      const share = shares[priority] * (now - this.#openedAt < MINUTE_MS ? SHARE_AT_FIRST : 1);
+      const room = Math.max(1, Math.floor(this.#perMinute * share));
       this.#begun = this.#begun.filter((begun) => begun > now - MINUTE_MS);
       // As many must have left the minute before there is room.
       const inTheWay = this.#begun[this.#begun.length - room];

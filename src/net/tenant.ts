@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { path, secret } from '../lib/fields.ts';
+import { EXAMPLE, path, secret } from '../lib/fields.ts';
 
 /** Microsoft's clouds: where Graph and its token authority are. */
 export const clouds = {
@@ -69,7 +69,9 @@ const credential = z.discriminatedUnion('type', [
     .strictObject({
       type: z.literal('client-secret'),
       clientId: clientId(),
-      clientSecret: secret().describe('The secret’s value, not its id.'),
+      clientSecret: secret()
+        .describe('The secret’s value, not its id.')
+        .meta({ [EXAMPLE]: `\${env:GRAPH_CLIENT_SECRET}` }),
       expires: moment
         .optional()
         .describe('Day on which the secret expires, to be warned: Entra ID does not tell it to an app.'),
@@ -79,7 +81,9 @@ const credential = z.discriminatedUnion('type', [
     .strictObject({
       type: z.literal('client-certificate'),
       clientId: clientId(),
-      certificate: path().describe('PEM file with private key (RSA), certificate and, if any, its chain.'),
+      certificate: path()
+        .describe('PEM file with private key (RSA), certificate and, if any, its chain.')
+        .meta({ [EXAMPLE]: './relay.pem' }),
       password: secret().optional().describe('Password of an encrypted private key.'),
     })
     .describe('A certificate of the app registration.'),
@@ -115,7 +119,8 @@ export const tenantSchema = z
     name: z
       .string()
       .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and "-", a letter first')
-      .describe('Shown in logs and metrics.'),
+      .describe('Shown in logs and metrics.')
+      .meta({ [EXAMPLE]: 'contoso' }),
     tenantId: z
       .guid('expected the GUID of the tenant (Entra ID, "Tenant ID")')
       .describe('GUID of the tenant.'),

@@ -1,5 +1,5 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
+import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import { type ConnectionOptions, createSecureContext, type TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import { UnavailableError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -7,7 +7,7 @@ import { path, secret } from '../lib/fields.ts';
 import { readTextFile } from '../lib/files.ts';
 import { Reread } from '../lib/reread.ts';
 import { certificatesOf } from './certificate.ts';
-import { foreignText } from './foreign.ts';
+import { codeOf, explainRefusal, explainTls } from './tls-error.ts';
 
 /** `AB:CD:…`, with or without colons and `sha256:` in front, as 64 upper-case hex digits; `undefined` when it is none. */
 export function parseFingerprint(text: string): string | undefined {
@@ -71,13 +71,15 @@ interface Files {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: KeyObject;
+  /** The first of `cert`. */
+  readonly own?: X509Certificate;
 }
 
 const HOUR_MS = 3_600_000;
 
 /**
  * The TLS side of a sink. Its files are read again, by content, for each connection (S8); while they are not
- * good (half-written, key and certificate not of one pair) the older ones stay in use, and the log says so.
+ * good (half-written, key and certificate not of one pair, a key too small) the older ones stay in use, and the log says so.
  */
 export class TlsClient {
   readonly #settings: TlsSettings;
@@ -112,7 +114,7 @@ export class TlsClient {
       ...(serverName !== undefined && { servername: serverName }),
       ...(ca !== undefined && { ca }),
       ...(cert !== undefined && { cert }),
-      ...(key && { key: key.export({ type: 'pkcs8', format: 'pem' }) as string }),
+      ...(key && { key: pemOf(key) }),
     };
   }
 
@@ -127,19 +129,22 @@ export class TlsClient {
 
   /** What an error of a TLS connection means and what to do; `undefined` when it is not one of TLS. */
   explain(cause: unknown): string | undefined {
-    return explainTls(cause, this.#settings.cert !== undefined);
+    return explainTls(cause, this.#own());
   }
 
   /** What a far end means that breaks off just after the handshake, where TLS 1.3 has clients refused (trap S17). */
   get refusal(): string {
-    return this.#settings.cert === undefined
-      ? 'it probably wants a certificate of the relay: give tls.cert and tls.key'
-      : 'it probably does not take the relay’s certificate: wrong CA, name, or time? Its log says which';
+    return explainRefusal(this.#own());
   }
 
   /** What an operator has to know as long as it is so. */
   notes(): readonly string[] {
     return this.#settings.insecure ? [INSECURE] : [];
+  }
+
+  /** As the far end was shown it last. */
+  #own(): X509Certificate | undefined {
+    return this.#files?.value().own;
   }
 
   #read(): Files {
@@ -206,65 +211,39 @@ function readPair(certFile: string, keyFile: string, passphrase: string | undefi
     throw new Error(`tls.key: file ${keyFile} ${whyNoKey(pem, passphrase, error)}`);
   }
   // Node sends the first one as its own.
-  if (!certificatesOf(cert)[0]?.checkPrivateKey(key))
+  const [own] = certificatesOf(cert);
+  if (!own?.checkPrivateKey(key))
     throw new Error(`tls.key: file ${keyFile} does not belong to the first certificate in ${certFile}`);
-  return { cert, key };
+  try {
+    createSecureContext({ cert, key: pemOf(key) });
+  } catch (error) {
+    throw new Error(`tls.cert: file ${certFile} ${whyRefused(error)}`);
+  }
+  return { cert, key, own };
+}
+
+function pemOf(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+const weaknesses: Readonly<Record<string, string>> = {
+  ERR_SSL_EE_KEY_TOO_SMALL: 'its key is too small. RSA needs 2048 bits at least',
+  ERR_SSL_CA_KEY_TOO_SMALL: 'the key of a CA in its chain is too small. RSA needs 2048 bits at least',
+  ERR_SSL_CA_MD_TOO_WEAK: 'it, or one in its chain, is signed with a digest that is too weak, such as SHA-1',
+};
+
+/** What OpenSSL has against a certificate that can be read. */
+function whyRefused(error: unknown): string {
+  const code = codeOf(error);
+  const why = weaknesses[code] ?? (error as Error).message;
+  return `has a certificate that TLS does not allow here: ${why}${code && ` (${code})`}`;
 }
 
 function whyNoKey(pem: string, passphrase: string | undefined, error: unknown): string {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) return 'has no private key in PEM form';
   const isEncrypted = pem.includes('ENCRYPTED');
   if (isEncrypted && passphrase === undefined) return 'is encrypted; give tls.passphrase';
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return isEncrypted ? `is not opened by tls.passphrase${code}` : `has a private key that is damaged${code}`;
-}
-
-const OTHER_CA =
-  'its certificate comes from a CA that is not trusted here. Give the CA’s certificate as tls.ca';
-
-const meanings: Readonly<Record<string, string>> = {
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: OTHER_CA,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: OTHER_CA,
-  UNABLE_TO_GET_ISSUER_CERT: OTHER_CA,
-  SELF_SIGNED_CERT_IN_CHAIN: OTHER_CA,
-  CERT_SIGNATURE_FAILURE: OTHER_CA,
-  DEPTH_ZERO_SELF_SIGNED_CERT:
-    'it has signed its certificate itself. Give that certificate as tls.ca, or pin it with tls.fingerprint',
-  CERT_HAS_EXPIRED: 'its certificate has expired (or the clock here is wrong)',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet (or the clock here is wrong)',
-  INVALID_PURPOSE: 'its certificate is not one for a server',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'what answers there does not speak TLS. Is it the right port?',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'what answers there does not speak TLS. Is it the right port?',
-  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it speaks no version of TLS that tls.minVersion allows',
-};
-
-function explainTls(cause: unknown, hasCert: boolean): string | undefined {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return explainName(cause as Misnamed);
-  const meaning = meanings[code] ?? explainAlert(code, hasCert);
-  return meaning && `${meaning} (${code})`;
-}
-
-interface Misnamed extends Error {
-  readonly host?: string;
-  readonly cert?: PeerCertificate;
-}
-
-function explainName({ host, cert }: Misnamed): string {
-  const names = foreignText(cert?.subjectaltname ?? cert?.subject?.CN, []) || 'nobody';
-  return `its certificate is for another name: for ${names}, not for ${host}. If that is the right receiver, say its name in tls.serverName`;
-}
-
-/** What the far end itself had to say. */
-function explainAlert(code: string, hasCert: boolean): string | undefined {
-  const alert = /ALERT_(\w+)$/.exec(code)?.[1];
-  if (alert === undefined) return undefined;
-  if (alert.includes('PROTOCOL_VERSION')) return 'it wants another version of TLS; see tls.minVersion';
-  if (/CERT|CA|ACCESS_DENIED|DECRYPT/.test(alert))
-    return hasCert
-      ? 'it does not take the relay’s certificate. Its log says why'
-      : 'it wants a certificate of the relay. Give tls.cert and tls.key';
-  if (alert.includes('HANDSHAKE_FAILURE') && !hasCert)
-    return 'it breaks off the handshake. Does it want a certificate of the relay (tls.cert, tls.key)?';
-  return 'it breaks off the TLS connection. Its log says why';
+  const code = codeOf(error);
+  const told = code && ` (${code})`;
+  return isEncrypted ? `is not opened by tls.passphrase${told}` : `has a private key that is damaged${told}`;
 }

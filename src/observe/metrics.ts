@@ -1,12 +1,31 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { latenessSeconds, sightingsOf } from '../core/coverage.ts';
+import { type Coverage, latenessSeconds, sightingsOf } from '../core/coverage.ts';
 import { unavailableReasons } from '../core/errors.ts';
 import type { Appended, JournalStats } from '../core/journal.ts';
 import { type Page, readingKinds } from '../core/source.ts';
 import { msOfTicks } from '../core/ticks.ts';
+import { orAbort } from '../lib/wait.ts';
 
 /** Kinds of failure: what a part says of itself, and `bug` for what nobody foresaw. */
 const reasons = [...unavailableReasons, 'bug'] as const;
+
+/** Answers of Graph, and failures without one, that are counted from 0 on; others come when they come. */
+const statuses = [
+  '200',
+  '400',
+  '401',
+  '403',
+  '404',
+  '429',
+  '500',
+  '502',
+  '503',
+  '504',
+  ...unavailableReasons,
+];
+
+/** A journal that takes longer does not answer; a scraper waits ten seconds. */
+const ANSWER_MS = 5_000;
 
 /** From an event at Microsoft to its arrival at the SIEM: seconds to a day. */
 const DELIVERY_BUCKETS = [...latenessSeconds];
@@ -34,6 +53,9 @@ export function openMetrics(version: string) {
   /** Brings gauges up to date that are read rather than told; run before each answer. */
   const refreshers: (() => void | Promise<void>)[] = [];
 
+  /** The parts that may set records aside. */
+  const setAside: { readonly kind: 'source' | 'sink'; readonly name: string }[] = [];
+
   const info = gauge('build_info', 'Always 1; the label tells the version.', 'version');
   info.set({ version }, 1);
 
@@ -60,7 +82,7 @@ export function openMetrics(version: string) {
     ),
     found: counter(
       'source_found_total',
-      'Records put in the journal, by the reading that found them; what a sweep finds, overlap is too short for.',
+      'Records put in the journal, by the reading that found them.',
       'source',
       'tenant',
       'reading',
@@ -101,6 +123,11 @@ export function openMetrics(version: string) {
     bytes: gauge('journal_bytes', 'Size of the journal: used pages and write-ahead log.'),
     limit: gauge('journal_limit_bytes', 'Size at which the sources pause.'),
     paused: gauge('journal_paused', '1 while the sources pause because the journal is full.'),
+    fullIn: gauge(
+      'journal_full_in_seconds',
+      'Time until what waits for the sink fills the journal, if it grows on as it does; +Inf: not in sight.',
+      'sink',
+    ),
     deadLetters: gauge('dead_letters', 'Records set aside.', 'kind', 'name'),
   };
   const sink = {
@@ -131,6 +158,7 @@ export function openMetrics(version: string) {
     /** What happens to one source. */
     source(name: string, tenant: string, now: () => number) {
       const labels = { source: name, tenant };
+      setAside.push({ kind: 'source', name });
       for (const result of ['new', 'duplicate', 'filtered']) source.records.inc({ ...labels, result }, 0);
       for (const result of ['read', ...reasons]) source.polls.inc({ ...labels, result }, 0);
       source.miscounted.inc(labels, 0);
@@ -146,8 +174,13 @@ export function openMetrics(version: string) {
       let lastRead = now();
       refreshers.push(() => source.lag.set(labels, (now() - lastRead) / 1000));
       return {
-        /** @param watermarkMs where it goes on from; `undefined`: it begins */
-        begins(watermarkMs: number | undefined) {
+        /**
+         * @param watermarkMs where it goes on from; `undefined`: it begins
+         * @param covered what it has shown before: a product that is silent from now on must be seen to be so
+         */
+        begins(watermarkMs: number | undefined, covered: readonly Coverage[]) {
+          for (const { product, lastSeenMs } of covered)
+            source.lastSeen.set({ ...labels, product }, lastSeenMs / 1000);
           if (watermarkMs === undefined) return;
           source.watermark.set(labels, watermarkMs / 1000);
           // It was last read to its end before this process began.
@@ -172,6 +205,7 @@ export function openMetrics(version: string) {
     /** What happens between the relay and Graph of one tenant. */
     graph(tenant: string) {
       graph.throttled.inc({ tenant }, 0);
+      for (const status of statuses) graph.requests.inc({ tenant, status }, 0);
       return {
         requested: (status: string) => graph.requests.inc({ tenant, status }),
         throttled: (seconds: number) => graph.throttled.inc({ tenant }, seconds),
@@ -182,6 +216,7 @@ export function openMetrics(version: string) {
     /** What happens to one sink. */
     sink(name: string, now: () => number) {
       const labels = { sink: name };
+      setAside.push({ kind: 'sink', name });
       for (const result of ['delivered', 'filtered', 'refused']) sink.records.inc({ ...labels, result }, 0);
       for (const reason of reasons) sink.failures.inc({ ...labels, reason }, 0);
       for (const start of [sink.connected, sink.unconfirmed, sink.pending, sink.oldest]) start.set(labels, 0);
@@ -201,18 +236,24 @@ export function openMetrics(version: string) {
     },
 
     /** The journal is asked when somebody asks for the metrics. */
-    journal(stats: () => Promise<JournalStats>, now: () => number) {
+    journal(
+      stats: () => Promise<JournalStats>,
+      filling: { fullInSeconds(sink: string): number },
+      now: () => number,
+    ) {
       refreshers.push(async () => {
-        const found = await stats().catch(() => undefined);
+        const found = await orAbort(stats(), AbortSignal.timeout(ANSWER_MS)).catch(() => undefined);
         if (!found) return;
         journal.records.set(found.records);
         journal.bytes.set(found.bytes);
         journal.limit.set(found.limitBytes);
         journal.paused.set(found.paused ? 1 : 0);
         journal.deadLetters.reset();
+        for (const part of setAside) journal.deadLetters.set({ ...part }, 0);
         for (const { kind, name, count } of found.deadLetters) journal.deadLetters.set({ kind, name }, count);
         for (const { name, pending, oldestPendingMs } of found.sinks) {
           sink.pending.set({ sink: name }, pending);
+          journal.fullIn.set({ sink: name }, filling.fullInSeconds(name));
           sink.oldest.set(
             { sink: name },
             oldestPendingMs === undefined ? 0 : (now() - oldestPendingMs) / 1000,

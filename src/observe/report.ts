@@ -1,6 +1,7 @@
 import type { Journal, JournalStats } from '../core/journal.ts';
 import type { Progress } from '../core/source.ts';
 import { orAbort } from '../lib/wait.ts';
+import type { Filling } from './filling.ts';
 import { type Problem, problemsOf } from './readiness.ts';
 import { type Status, statusOf } from './status.ts';
 import type { Vitals } from './vitals.ts';
@@ -11,6 +12,7 @@ export interface ReportOptions {
   readonly directory: string;
   readonly vitals: Vitals;
   readonly journal: Pick<Journal, 'stats' | 'coverage' | 'checkpoint' | 'fault'>;
+  readonly filling: Pick<Filling, 'fullInSeconds'>;
   /** Where a checkpoint of a source of that type stands. */
   readonly progressOf: (type: string, checkpoint: string) => Progress | undefined;
   /** Takes secrets out of a text: it shows what a far end has said. */
@@ -21,7 +23,8 @@ export interface ReportOptions {
 const ANSWER_MS = 5_000;
 
 /** What a running relay says of itself when it is asked. */
-export function reportOn({ version, directory, vitals, journal, progressOf, strike }: ReportOptions) {
+export function reportOn(options: ReportOptions) {
+  const { version, directory, vitals, journal, filling, progressOf, strike } = options;
   const struck = <T>(shown: T): T => JSON.parse(strike(JSON.stringify(shown))) as T;
   /** The answer of the journal, or `none`; while it waits for its disk it has none. */
   const inTime = <T>(ask: () => Promise<T>, none: T): Promise<T> => {
@@ -52,7 +55,7 @@ export function reportOn({ version, directory, vitals, journal, progressOf, stri
       ]);
       const now = vitals.moment();
       const problems = problemsOf(vitals, stats, now, journal.fault);
-      const found = { version, directory, running: true, problems, now, vitals, stats, coverage };
+      const found = { version, directory, running: true, problems, now, vitals, stats, coverage, filling };
       return struck(statusOf({ ...found, progress: places }));
     },
   };

@@ -44,6 +44,7 @@ export interface SourceStatus {
   }[];
   /** Times that could not be read and are set aside. */
   readonly setAside: number;
+  readonly notes: readonly string[];
   readonly products: readonly ProductStatus[];
 }
 
@@ -72,6 +73,8 @@ export interface SinkStatus {
   readonly connected: boolean | null;
   readonly pending: number;
   readonly oldestPending: string | null;
+  /** When it will have filled the journal, if it goes on as it does; `null`: not in sight, or not known. */
+  readonly fullInSeconds: number | null;
   readonly unconfirmed: number | null;
   readonly lastDelivered: string | null;
   readonly lastFailure: FailureStatus | null;
@@ -97,6 +100,8 @@ export interface Findings {
   readonly now: Moment;
   /** Of the relay that runs, if it was asked. */
   readonly vitals: Pick<Vitals, 'started' | 'sources' | 'sinks'> | undefined;
+  /** When the backlog of a sink will have filled the journal; of a relay that was asked. */
+  readonly filling?: { fullInSeconds(sink: string): number };
   readonly stats: JournalStats | undefined;
   readonly progress: readonly (SourceKey & { readonly progress: Progress | undefined })[];
   readonly coverage: readonly Coverage[];
@@ -128,6 +133,7 @@ export function statusOf(found: Findings): Status {
       sinkStatus(
         sink,
         vitals?.sinks.find(({ name }) => name === sink.name),
+        found.filling?.fullInSeconds(sink.name),
       ),
     ),
     deadLetters: stats?.deadLetters ?? [],
@@ -154,6 +160,7 @@ function sourceStatus(
       to: time(toMs),
     })),
     setAside: progress?.setAside ?? 0,
+    notes: live?.notes ?? [],
     products: coverage.map(productStatus),
   };
 }
@@ -187,12 +194,17 @@ function rhythmStatus({ alerts, firstMs, lastMs, longestGapMs }: Rhythm): Produc
   return { usualSeconds: seconds(usualMs), longestSeconds: seconds(Math.max(usualMs, longestGapMs)) };
 }
 
-function sinkStatus({ name, pending, oldestPendingMs }: SinkStats, live: SinkVitals | undefined): SinkStatus {
+function sinkStatus(
+  { name, pending, oldestPendingMs }: SinkStats,
+  live: SinkVitals | undefined,
+  fullIn = Number.POSITIVE_INFINITY,
+): SinkStatus {
   return {
     name,
     connected: live?.connected ?? null,
     pending,
     oldestPending: iso(oldestPendingMs),
+    fullInSeconds: Number.isFinite(fullIn) ? Math.round(fullIn) : null,
     unconfirmed: live?.unconfirmed ?? null,
     lastDelivered: iso(live?.delivered?.atMs),
     lastFailure: failureStatus(live?.failure),

@@ -1,4 +1,5 @@
 import type { Sink } from '../core/sink.ts';
+import type { Source } from '../core/source.ts';
 
 /** Time, told twice. */
 export interface Clock {
@@ -31,6 +32,7 @@ export interface SourceVitals {
   /** A reading came to its end. */
   readonly read: Moment | undefined;
   readonly failure: Failure | undefined;
+  readonly notes: readonly string[];
 }
 
 export interface SinkVitals {
@@ -54,7 +56,7 @@ export class Vitals {
   readonly started: Moment;
   readonly #clock: Clock;
   #stopping = false;
-  readonly #sources: SourceVitals[] = [];
+  readonly #sources: { readonly vitals: SourceVitals; readonly notes: () => readonly string[] }[] = [];
   readonly #sinks: { readonly vitals: SinkVitals; readonly sink: Pick<Sink, 'confirms' | 'notes'> }[] = [];
 
   constructor(clock: Clock) {
@@ -76,7 +78,7 @@ export class Vitals {
   }
 
   get sources(): readonly SourceVitals[] {
-    return this.#sources;
+    return this.#sources.map(({ vitals, notes }) => ({ ...vitals, notes: notes() }));
   }
 
   get sinks(): readonly SinkVitals[] {
@@ -93,9 +95,15 @@ export class Vitals {
       good: undefined,
       read: undefined,
       failure: undefined,
+      notes: [],
     };
-    this.#sources.push(vitals);
+    let source: Pick<Source, 'notes'> = {};
+    this.#sources.push({ vitals, notes: () => source.notes?.() ?? [] });
     return {
+      /** The source itself, which is made after whoever observes it. */
+      is: (made: Pick<Source, 'notes'>) => {
+        source = made;
+      },
       healthy: () => {
         vitals.good = this.moment();
       },

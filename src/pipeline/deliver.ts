@@ -132,14 +132,19 @@ async function session(
     unconfirmed.subtract(batch);
     if (batch.steps.length === 0) {
       // A heartbeat: nothing of the journal.
-      if (result.refused.length === 0) healthy();
+      if (result.refused.length > 0) return;
+      healthy();
+      certainly(doubt.heartbeat());
       return;
     }
-    const certain = doubt.answered(outcomesOf(batch.steps, result));
+    certainly(doubt.answered(outcomesOf(batch.steps, result)));
+    doubt.check();
+  };
+
+  const certainly = (certain: readonly Outcome[]): void => {
     const admitted = deadLetters.admit(certain);
     advance(admitted);
     if (admitted.length < certain.length) throw deadLetters.paused(certain.slice(admitted.length));
-    doubt.check();
   };
 
   const advance = (outcomes: readonly Outcome[]): void => {
@@ -148,7 +153,8 @@ async function session(
     const refused = refusalsOf(outcomes);
     const follow = outcomes.flatMap((outcome) => outcome.follow ?? []);
     // Only now: a crash above this line sends twice, it never forgets.
-    journal.advance({ sink: name, cursor: end.cursor, sequence: end.sequence, refused, follow });
+    const { cursor, sequence, apart } = end;
+    journal.advance({ sink: name, cursor, sequence, ...(apart && { apart }), refused, follow });
     memory.done = end;
     selection.settled(follow);
     narrowing.settled(end.cursor);
@@ -202,18 +208,28 @@ async function session(
       render(loan, choices, from, room, { ...rendering, nowMs: options.now() }, force),
     );
 
-  /** Between two batches, after the number that was given last (S7). */
-  const beat = async ({ waiting }: HeartbeatOptions): Promise<void> => {
+  /** Of no number of its own: it stands after the one that was given last (S7). */
+  const aHeartbeat = async ({ waiting }: HeartbeatOptions): Promise<Rendered> => {
     const found = await orAbort(waiting(), writing);
     const { stream, sequence } = written;
     const sentMs = options.now();
     const record = heartbeat(found, sequence, sentMs);
-    const events = format(record, { stream, sequence, sentMs, maxBytes: rendering.maxBytes });
-    const bytes = events.reduce((sum, text) => sum + Buffer.byteLength(text) + headerBytes, 0);
-    send({ steps: [], rendered: [{ record, stream, sequence, events }], end: written, bytes });
+    return {
+      record,
+      stream,
+      sequence,
+      events: format(record, { stream, sequence, sentMs, maxBytes: rendering.maxBytes }),
+    };
   };
 
-  const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal);
+  /** Between two batches. */
+  const beat = async (beating: HeartbeatOptions): Promise<void> => {
+    const rendered = await aHeartbeat(beating);
+    const bytes = rendered.events.reduce((sum, text) => sum + Buffer.byteLength(text) + headerBytes, 0);
+    send({ steps: [], rendered: [rendered], end: written, bytes });
+  };
+
+  const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal, name);
 
   /** Everything written is confirmed, and everything confirmed is settled. */
   const drain = async (): Promise<void> => {
@@ -254,20 +270,29 @@ async function session(
     }
   };
 
-  /** Sends another record than the one that broke the sink; it is sent again when it is its turn. */
-  const probe = async ({ end, follow, rendered: suspect }: Step): Promise<void> => {
-    const loan = await journal.peek(end.cursor, options.batchSize, sending);
-    if (!loan || !suspect) return;
+  /** Another record than the one that broke the sink; it is sent again when it is its turn. */
+  const aWitness = async ({ end, follow }: Step, suspect: RelayRecord, turn: number) => {
+    const loan = await journal.peek(end.cursor, options.batchSize, sending, name);
+    if (!loan) return undefined;
     const behind = aSelection();
     if (follow) behind.taken([follow]);
     const choices = await orAbort(behind.choose(loan.records), sending);
-    const upTo = upToWitness(loan, choices, suspect.record);
-    const witness = upTo && make(upTo, choices, end, BOUNDLESS, true)?.steps.at(-1)?.rendered;
-    if (!witness) return;
-    const receipt = await sendNow([witness]);
+    const upTo = upToWitness(loan, choices, suspect, turn);
+    return upTo && make(upTo, choices, end, BOUNDLESS, true)?.steps.at(-1)?.rendered;
+  };
+
+  /** Sends something else than the record that broke the sink: another one or, where there is none left, a heartbeat. */
+  const probe = async (suspect: Step): Promise<void> => {
+    const { turn } = narrowing;
+    const witness = suspect.rendered && (await aWitness(suspect, suspect.rendered.record, turn));
+    const beating = witness ? undefined : options.heartbeat;
+    const sent = witness ?? (beating && (await aHeartbeat(beating)));
+    narrowing.trying(witness && turn);
+    if (!sent) return;
+    const receipt = await sendNow([sent]);
     await orAbort(sink.confirm(sending), sending);
     const { refused } = await orAbort(receipt.confirmed, sending);
-    if (refused.length === 0) narrowing.proved();
+    if (refused.length === 0) narrowing.proved(turn);
   };
 
   try {

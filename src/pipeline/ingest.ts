@@ -36,11 +36,12 @@ export async function ingest(
     for await (const page of source.read(checkpoint, signal)) {
       // One that was given up (see `unlessStalled`) must not keep anything when it comes to itself again.
       signal.throwIfAborted();
-      const { reading, records, dateMs, floor, unread, readAgain } = page;
+      const { reading, records, dateMs, lateSince, floor, unread, readAgain } = page;
       // Records and checkpoint in one transaction: a crash here repeats a page, it never skips one (K1).
       const append = { ...key, reading, records, dateMs, checkpoint: page.checkpoint, floor, updates };
+      const since = lateSince !== undefined && { lateSince };
       const news = { ...(unread && { unread }), ...(readAgain && { readAgain }) };
-      const appended = await journal.append({ ...append, ...news });
+      const appended = await journal.append({ ...append, ...since, ...news });
       const moved = page.checkpoint !== checkpoint;
       checkpoint = page.checkpoint;
       source.kept?.(page, appended);

@@ -21,7 +21,7 @@ export function outcomesOf(steps: readonly Step[], result: SendResult): Outcome[
   const rejections = new Map(result.refused.map((rejection) => [rejection.index, rejection]));
   let sent = 0;
   return steps.map(({ rendered, ...step }) => {
-    if (!rendered) return step.refusal ? step : { ...step, filtered: 1 };
+    if (!rendered) return step;
     const { record } = rendered;
     const rejected = rejections.get(sent++);
     if (!rejected) return { ...step, delivered: record };

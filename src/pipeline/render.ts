@@ -1,22 +1,24 @@
 import type { Format, Stamp } from '../core/format.ts';
-import type { Cursor, Follow, Loan, Position, Refusal } from '../core/journal.ts';
-import type { RelayRecord } from '../core/record.ts';
+import type { Cursor, Follow, Loan, Numbering, Position, Refusal } from '../core/journal.ts';
+import { isApart, type RelayRecord } from '../core/record.ts';
 import type { Rendered, Room } from '../core/sink.ts';
 import type { Choice } from './selection.ts';
 
-/** What is to become of one record: it is sent, or refused, or neither: then it was filtered. */
+/** What is to become of one record: it is sent, or refused; or of some that are filtered. */
 export interface Step {
   /** Where the sink stands once it is done. */
   readonly end: Position;
   readonly rendered?: Rendered;
   /** The format could not take it (a bug of ours; a format is total), or it is poison to the sink. */
   readonly refusal?: Refusal;
+  /** So many records on end are not wanted. One step for all: a sink that wants little passes over millions. */
+  readonly filtered?: number;
   readonly follow?: Follow;
 }
 
 /** Consecutive records of the journal, made ready for one `send`. */
 export interface Batch {
-  /** One for each record; none for a heartbeat. */
+  /** One for each record, or each run of those that are not wanted; none for a heartbeat. */
   readonly steps: readonly Step[];
   /** Those that are sent. */
   readonly rendered: readonly Rendered[];
@@ -58,17 +60,19 @@ export function render(
   let bytes = 0;
   for (const [index, record] of records.entries()) {
     const { wanted, ...follow } = choices[index]!;
-    const { stream, sequence } = end;
+    const { stream, sequence } = numberingOf(end, record);
     const cursor = ends[index]!;
     if (options.touch?.(cursor) === false) {
       // Whether it is wanted cannot be known either: its body may be what must not be read.
-      end = { stream, sequence: sequence + 1, cursor };
+      end = after(end, record, cursor, 1);
       steps.push({ end, refusal: { record, reason: 'crash', detail: DEADLY } });
       continue;
     }
     if (!wanted) {
-      end = { stream, sequence, cursor };
-      steps.push({ end });
+      end = after(end, record, cursor, 0);
+      const { filtered } = steps.at(-1) ?? {};
+      if (filtered === undefined) steps.push({ end, filtered: 1 });
+      else steps[steps.length - 1] = { end, filtered: filtered + 1 };
       continue;
     }
     const { events, refusal = poisonous(record, cursor, options) } = eventsOf(
@@ -81,9 +85,11 @@ export function render(
     // Not refused either: that comes with the next batch, once.
     if (full && !(force && rendered.length === 0)) break;
     // A record without events keeps one number: the hole is how a SIEM sees that something is missing.
-    end = { stream, sequence: sequence + Math.max(1, events.length), cursor };
+    end = after(end, record, cursor, Math.max(1, events.length));
     if (refusal) {
       steps.push({ end, ...follow, refusal });
+      // What comes next may be poison, too; its break must not undo the verdict on this one.
+      if (refusal.reason === 'poison') break;
     } else {
       const ready = { record, stream, sequence: sequence + 1, events };
       steps.push({ end, ...follow, rendered: ready });
@@ -92,6 +98,19 @@ export function render(
     }
   }
   return steps.length === 0 ? undefined : { steps, rendered, end, bytes };
+}
+
+/** The run of numbers that goes on with a record. */
+function numberingOf(position: Position, record: RelayRecord): Numbering {
+  return (isApart(record) ? position.apart : undefined) ?? position;
+}
+
+/** The place behind a record whose events have taken so many numbers. */
+function after(position: Position, record: RelayRecord, cursor: Cursor, numbers: number): Position {
+  const { stream, sequence } = numberingOf(position, record);
+  const counted = { stream, sequence: sequence + numbers };
+  if (position.apart && isApart(record)) return { ...position, cursor, apart: counted };
+  return { ...position, ...counted, cursor };
 }
 
 const DEADLY = 'the relay died three times in a row while it read or formatted this record';

@@ -29,11 +29,13 @@ export class Selection {
   /** Consecutive records that come after all that have been taken. */
   async choose(records: readonly RelayRecord[]): Promise<readonly Choice[]> {
     const match = this.#match;
-    if (!followsIds(match)) return records.map((record) => ({ wanted: matches(match, record) }));
-    const followed = await this.#followed(records.filter((record) => !matches(match, record)));
+    const isNamed = (record: RelayRecord) => isAgain(record) || matches(match, record);
+    if (!followsIds(match)) return records.map((record) => ({ wanted: isNamed(record) }));
+    const followed = await this.#followed(records.filter((record) => !isNamed(record)));
     return records.map((record) => {
+      if (isAgain(record)) return { wanted: true };
       const key = keyOf(record);
-      const wanted = matches(match, record) || followed.get(key) === true;
+      const wanted = isNamed(record) || followed.get(key) === true;
       const follow = wanted ? followOf(record) : undefined;
       if (!follow) return { wanted };
       followed.set(key, follow.on);
@@ -66,6 +68,11 @@ export class Selection {
     for (const [index, key] of [...unknown.keys()].entries()) followed.set(key, known[index] === true);
     return followed;
   }
+}
+
+/** It was wanted once, and was then refused. What follows from it for its id was noted at that time. */
+function isAgain({ outcome }: RelayRecord): boolean {
+  return outcome === 'retry';
 }
 
 /** What comes late tells the past: it ends nothing, for the present may be another. */

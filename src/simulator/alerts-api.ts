@@ -112,7 +112,7 @@ export class AlertsApi {
   #offersMore(end: number, count: number): boolean {
     if (end >= count) return false;
     const { faults, skipLimit, random } = this.#parts;
-    return !faults.hits('skip-limit') || end < (skipLimit ?? random.pick(SKIP_LIMITS));
+    return end < (skipLimit ?? random.pick(SKIP_LIMITS)) || !faults.hits('skip-limit');
   }
 
   #tellCount(count: number): number | undefined {

@@ -18,7 +18,7 @@ export interface Token {
 }
 
 /** An error as the token endpoint words it. */
-class TokenError extends Error {
+export class TokenError extends Error {
   readonly status: number;
   readonly error: string;
   /** The number behind AADSTS. */
@@ -128,6 +128,11 @@ export class Authority {
 
   revoke(token: Token): void {
     for (const [text, known] of this.#tokens) if (known === token) this.#tokens.delete(text);
+  }
+
+  /** A request for a token that is refused, whatever it says. */
+  refuse(error: TokenError, nowMs: number): Answer {
+    return this.#error(error, nowMs);
   }
 
   /** An error of Graph's kind (a fault) in the words of the token endpoint. */

@@ -202,6 +202,8 @@ export class FaultSwitches {
   readonly #random: Random;
   readonly #outageMs: readonly [number, number];
   #outageEndsMs = -Infinity;
+  /** How often each has struck. */
+  readonly strikes = new Map<FaultName, number>();
   /** Faults of those that strike once, that have struck. */
   readonly #struck = new Set<FaultName>();
 
@@ -223,8 +225,10 @@ export class FaultSwitches {
   }
 
   /** Whether it strikes this time. */
-  hits(name: FaultName): boolean {
-    return this.#random.chance(this.probability(name));
+  hits(name: FaultName, random = this.#random): boolean {
+    if (!random.chance(this.probability(name))) return false;
+    this.#count(name);
+    return true;
   }
 
   /** The same, for a fault that strikes once. */
@@ -248,10 +252,17 @@ export class FaultSwitches {
   /** An outage that has begun needs no more luck. */
   #strikes(name: FaultName, nowMs: number): boolean {
     if (name !== 'outage') return this.hits(name);
-    if (nowMs < this.#outageEndsMs) return true;
+    if (nowMs < this.#outageEndsMs) {
+      this.#count('outage');
+      return true;
+    }
     if (!this.hits('outage')) return false;
     this.#outageEndsMs = nowMs + this.#random.int(...this.#outageMs);
     return true;
+  }
+
+  #count(name: FaultName): void {
+    this.strikes.set(name, (this.strikes.get(name) ?? 0) + 1);
   }
 }
 
@@ -289,7 +300,7 @@ export function unauthorized(message: string): GraphError {
 }
 
 /** Continuous access evaluation: the new token has to be asked for with these claims. */
-function challenge(): GraphError {
+export function challenge(): GraphError {
   const claims = Buffer.from('{"access_token":{"nbf":{"essential":true, "value":"1604106651"}}}').toString(
     'base64',
   );

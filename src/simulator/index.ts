@@ -3,12 +3,13 @@ import { type Account, Ledger } from './account.ts';
 import { AlertsApi } from './alerts-api.ts';
 import { type Ca, makeCertificate } from './certificate.ts';
 import { Authority, CLIENT_ID, CLIENT_SECRET } from './entra.ts';
-import { FaultSwitches, type Faults } from './faults.ts';
+import { type FaultName, FaultSwitches, type Faults } from './faults.ts';
 import { givenAlert } from './given.ts';
 import { type Endpoint, OrderedAnswers } from './ordered-answers.ts';
 import { Poison } from './poison.ts';
 import { Quota } from './quota.ts';
 import { Random } from './random.ts';
+import { type RefusalName, refusalTable } from './refusals.ts';
 import type { AlertRevision } from './revision.ts';
 import { serve } from './server.ts';
 import { AlertStore, type Order } from './store.ts';
@@ -26,6 +27,7 @@ export {
 } from './faults.ts';
 export { readSimulatorCa, type SimulatorFiles, writeSimulatorFiles } from './files.ts';
 export type { Endpoint } from './ordered-answers.ts';
+export { parseRefusal, type RefusalName, refusalTable } from './refusals.ts';
 export type { Order } from './store.ts';
 
 const HOUR_MS = 3_600_000;
@@ -47,6 +49,8 @@ export interface SimulatorOptions {
   readonly input?: readonly object[] | undefined;
   /** Faults that are on, with their probability (0..1). */
   readonly faults?: Faults | undefined;
+  /** All requests for a token, or all to Graph, are refused so; default: none. */
+  readonly refuse?: RefusalName | undefined;
   /** Graph's limit of 150 requests a minute; default true. */
   readonly quota?: boolean | undefined;
   /** The same seed gives the same alerts; default: another one each time. */
@@ -100,6 +104,8 @@ export interface Simulator {
   readonly seed: number;
   /** What it has done until now. The lists are live. */
   readonly account: Account;
+  /** How often each fault has struck until now. */
+  readonly strikes: ReadonlyMap<FaultName, number>;
   /** Graph's limit of 150 requests a minute is on. */
   readonly quota: boolean;
   /** Roles that the next token will hold. */
@@ -205,6 +211,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       faults,
       quota: new Quota(options.quota ?? true, faults),
       ordered,
+      refusal: options.refuse && refusalTable[options.refuse].error,
       ledger,
       account,
       random: stream(5),
@@ -230,6 +237,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     clientSecret: CLIENT_SECRET,
     seed,
     account,
+    strikes: faults.strikes,
     quota: options.quota ?? true,
     setRoles: (roles) => {
       authority.roles = roles;

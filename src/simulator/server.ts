@@ -9,7 +9,7 @@ import { type Account, accountJson, type Ledger } from './account.ts';
 import type { AlertsApi } from './alerts-api.ts';
 import { type Answer, badRequest, errorAnswer, GraphError, type RequestIds } from './answer.ts';
 import type { Certificate } from './certificate.ts';
-import type { Authority, Token } from './entra.ts';
+import { type Authority, type Token, TokenError } from './entra.ts';
 import type { FaultSwitches, Harm } from './faults.ts';
 import type { OrderedAnswers } from './ordered-answers.ts';
 import type { Quota } from './quota.ts';
@@ -25,6 +25,8 @@ export interface Parts {
   readonly faults: FaultSwitches;
   readonly quota: Quota;
   readonly ordered: OrderedAnswers;
+  /** What all requests of its kind are refused with. */
+  readonly refusal: TokenError | GraphError | undefined;
   readonly ledger: Ledger;
   readonly account: Account;
   readonly random: Random;
@@ -55,7 +57,7 @@ export async function serve(
   certificate: Certificate,
   address: { host: string; port: number },
 ): Promise<Listening> {
-  const { authority, clock, faults, ordered, random } = parts;
+  const { authority, clock, faults, ordered, random, refusal } = parts;
   const sockets = new TcpSockets();
   const send = (c: Request, answer: Answer, harm?: WireHarm) =>
     transmit(c.env.outgoing, dated(answer, clock()), sockets, harm).then(() => RESPONSE_ALREADY_SENT);
@@ -78,6 +80,7 @@ export async function serve(
     const nowMs = clock();
     const inItsPlace = ordered.take('token');
     if (inItsPlace) return send(c, inItsPlace);
+    if (refusal instanceof TokenError) return send(c, authority.refuse(refusal, nowMs));
     const harm = faults.draw('token', nowMs);
     const answer = () => authority.issue(c.req.param('tenant'), form, new URL(c.req.url).origin, nowMs);
     if (harm?.kind !== 'instead') return send(c, answer(), harm);
@@ -113,7 +116,7 @@ export async function serve(
 
 /** One request to Graph: token, quota, fault, role, answer, and its line in the account. */
 async function serveGraph(c: Request, parts: Parts, sockets: TcpSockets): Promise<Response> {
-  const { authority, faults, ledger, ordered, quota, random, clock } = parts;
+  const { authority, faults, ledger, ordered, quota, random, clock, refusal } = parts;
   const nowMs = clock();
   parts.timeline.advance(nowMs);
   const url = new URL(c.req.url);
@@ -127,6 +130,7 @@ async function serveGraph(c: Request, parts: Parts, sockets: TcpSockets): Promis
     const inItsPlace = ordered.take('graph');
     if (inItsPlace) answer = inItsPlace;
     else {
+      if (refusal instanceof GraphError) throw refusal;
       quota.take(token.tenant, nowMs);
       harm = faults.draw('graph', nowMs);
       if (harm?.kind === 'instead') {

@@ -184,7 +184,7 @@ export class Timeline {
   }
 
   #hits(name: FaultName, random: Random): boolean {
-    return random.chance(this.#faults.probability(name));
+    return this.#faults.hits(name, random);
   }
 
   /** Notes a revision, shows it when it is time, and takes the next step of the plan some time after that. */

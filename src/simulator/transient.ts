@@ -5,7 +5,7 @@ const CONTEXT = 'https://graph.microsoft.com/v1.0/$metadata#security/alerts_v2';
 
 /**
  * Answers that pass when one waits, in the odder shapes that Graph and what stands before it give them. Those that
- * do not pass (400, 401, 403, ...) can be ordered by `Simulator.answerNext`.
+ * do not pass (400, 401, 403, ...) are in `refusals.ts`.
  */
 export function transientAnswers(nowMs: number): (Answer | GraphError)[] {
   const soon = new Date(nowMs + 1_000).toUTCString();

@@ -53,7 +53,7 @@ export class Unrest {
   betweenPages(place: Place, nowMs: number): void {
     if (this.#timeline.stopped) return;
     if (this.#faults.hits('shift-pages')) this.#shift(place, nowMs);
-    if (this.#faults.hits('leave')) this.#leave(place, nowMs);
+    if (canLeave(place, nowMs) && this.#faults.hits('leave')) this.#leave(place, nowMs);
   }
 
   #shift({ filter }: Place, nowMs: number): void {
@@ -68,8 +68,6 @@ export class Unrest {
    * So does one that has not been given yet; of the rest of the reading it is missing itself.
    */
   #leave({ filter, at }: Place, nowMs: number): void {
-    // The time of a change is at least this.
-    if (windowOf(filter).to > keyOf(Math.floor(nowMs) - 1, 0)) return;
     const { count, slice } = this.#store.find(filter);
     const leaving: AlertRevision[] = [];
     if (at > 0 && count > 0) leaving.push(...this.#one(slice, 0, Math.min(at, count)));
@@ -82,3 +80,7 @@ export class Unrest {
     return slice(chosen, chosen + 1);
   }
 }
+
+/** Whether an alert that changes now leaves the window: the time of a change is at least this. */
+const canLeave = ({ filter }: Place, nowMs: number): boolean =>
+  windowOf(filter).to <= keyOf(Math.floor(nowMs) - 1, 0);

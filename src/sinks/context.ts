@@ -16,4 +16,6 @@ export interface SinkContext {
 export interface SinkPlugin<Schema extends z.ZodObject> extends Plugin<Schema, Sink, SinkContext> {
   /** Most bytes of an event when `maxEventBytes` is not set; left out: what all sinks have. */
   defaultEventBytes?(settings: z.output<Schema>): number | undefined;
+  /** What settings come to that are not set, by the others; all as in the file, for `show`. */
+  implied?(settings: z.input<Schema>): Readonly<Record<string, unknown>>;
 }

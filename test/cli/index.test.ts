@@ -41,15 +41,17 @@ describe('the command line', () => {
   it('tells its commands', async () => {
     const { exitCode, stdout, stderr } = await run('--help');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    for (const command of ['run', 'validate', 'preview', 'simulate', 'demo'])
+    for (const command of ['run', 'validate', 'show', 'preview', 'sinks', 'dead-letters', 'simulate', 'demo'])
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
   });
 
   it.each([
     ['run', '--config'],
     ['validate', '--json'],
+    ['show', '--json'],
     ['preview', '--input'],
     ['simulate', '--faults'],
+    ['simulate', '--refuse'],
     ['demo', '--for'],
   ])('explains %s', async (command, flag) => {
     const { exitCode, stdout } = await run(command, '--help');
@@ -93,10 +95,14 @@ describe('the command line', () => {
     ['a rate that is no number', ['simulate', '--rate', 'NaN'], 'expected a number above 0'],
     ['an unknown fault', ['simulate', '--faults', 'earthquake'], '--faults: '],
     ['a probability above one', ['simulate', '--faults', 'throttle=7'], '--faults: '],
+    ['an unknown refusal', ['simulate', '--refuse', 'secret-expried'], 'did you mean "secret-expired"'],
     ['a quota that is neither', ['simulate', '--quota', 'maybe'], 'Allowed choices are on, off'],
     ['a port that cannot be', ['simulate', '--port', '99999'], 'expected a port, 1 to 65535'],
     ['a demo without alerts', ['demo', '--alerts', '0'], 'expected at least 1'],
     ['a duration without a unit', ['demo', '--for', '30'], 'expected a duration'],
+    ['sinks without a command', ['sinks'], 'Usage: defender-relay sinks'],
+    ['a sink to forget that is not named', ['sinks', 'forget'], "missing required argument 'name'"],
+    ['dead letters that are not said', ['dead-letters', 'drop', '--config', sinksOnly], 'say which'],
     ['a duration of nothing', ['demo', '--for', '0s'], 'at least a second'],
   ])('ends with 2 at %s, and says it on standard error', async (_, args, message) => {
     const { exitCode, stdout, stderr } = await run(...args);

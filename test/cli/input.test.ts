@@ -10,6 +10,13 @@ import { parseJson } from '../../src/lib/json.ts';
 
 const a = { id: 'a', title: 'one\nline' };
 const b = { id: 'b' };
+const incident = {
+  id: '7',
+  displayName: 'x',
+  incidentWebUrl: 'https://x',
+  severity: 'high',
+  createdDateTime: 't',
+};
 const json = JSON.stringify;
 const alertsIn = (given: readonly Given[]) => given.map(({ alert }) => alert);
 
@@ -26,6 +33,25 @@ describe('alertsOf()', () => {
     ['lines with a line feed at the end', `${json(a)}\n${json(b)}\n`, [a, b]],
     ['lines as Windows ends them', `${json(a)}\r\n${json(b)}\r\n`, [a, b]],
     ['lines with empty ones between', `\n\n${json(a)}\n \n\n${json(b)}\n\n`, [a, b]],
+    [
+      'answers of Graph, one a line',
+      `${json({ value: [a] })}\n${json({ value: [] })}\n${json({ value: [b] })}`,
+      [a, b],
+    ],
+    ['answers of Graph without a line feed between', json({ value: [a] }) + json({ value: [b] }), [a, b]],
+    [
+      'answers of Graph over several lines',
+      [[a], [b]].map((value) => JSON.stringify({ value }, null, 2)).join('\n'),
+      [a, b],
+    ],
+    ['arrays, one a line', `${json([a])}\n${json([b])}`, [a, b]],
+    [
+      'brackets and quotes in texts',
+      `${json({ id: '}{"\\' })}${json({ id: ']' })}`,
+      [{ id: '}{"\\' }, { id: ']' }],
+    ],
+    ['an incident with its alerts', json({ ...incident, alerts: [a, b] }), [a, b]],
+    ['incidents as Graph answers', json({ value: [{ ...incident, alerts: [a] }, incident] }), [a, incident]],
     ['a byte order mark before JSON', `\uFEFF${json(a)}`, [a]],
     ['a byte order mark before lines', `\uFEFF${json(a)}\n${json(b)}`, [a, b]],
   ])('reads %s', (_, content, expected) => {
@@ -43,6 +69,12 @@ describe('alertsOf()', () => {
     expect(places(json(a))).toEqual(['x']);
     expect(places(json([a, b]))).toEqual(['x: element 0', 'x: element 1']);
     expect(places(`\n${json(a)}\n\n${json(b)}`)).toEqual(['x:2', 'x:4']);
+    expect(places(`${json([a])}\n${json({ value: [a, { ...incident, alerts: [b] }] })}`)).toEqual([
+      'x:1: element 0',
+      'x:2: element 0',
+      'x:2: element 1: alert 0',
+    ]);
+    expect(places(`${JSON.stringify(a, null, 2)}\n${json(b)}`)).toEqual(['x:1', 'x:5']);
   });
 
   it('names one place only where a line is broken', () => {
@@ -60,7 +92,9 @@ describe('alertsOf()', () => {
     ['a line that is cut', `${json(a)}\n{"id`, /^x:2: is not JSON: /],
     ['a line that is cut, behind empty ones', `\n\n${json(a)}\n\n{"id\n${json(b)}`, /^x:5: is not JSON: /],
     ['a line that is no alert', `${json(a)}\n7`, /^x:2: expected an alert \(a JSON object\), found 7$/],
-    ['a line that is an array', `${json(a)}\n[]`, /^x:2: .* found an array$/],
+    ['an array in the array of a line', `${json(a)}\n[[]]`, /^x:2: element 0: .* found an array$/],
+    ['an answer of Graph that is cut', `${json({ value: [a] })}{"value": [`, /^x: is not JSON: /],
+    ['text between', `${json(a)} and ${json(b)}`, /^x: is not JSON: /],
     ['an element that is no alert', json([a, null]), /^x: element 1: .* found null$/],
     ['a long integer', '[12345678901234567890]', /^x: element 0: .* found 12345678901234567890$/],
     ['a text', '"alert"', /^x: .* found "alert"$/],
@@ -111,14 +145,22 @@ describe('alertsOf()', () => {
 });
 
 describe('unlikeAlert()', () => {
-  it.each([[{ id: 'a' }], [{ title: 'x' }], [{ createdDateTime: null }], [{ id: 7, error: {} }]])(
-    'takes %j for an alert',
-    (alert) => expect(unlikeAlert(alert)).toBeUndefined(),
-  );
+  it.each([
+    [{ id: 'a' }],
+    [{ title: 'x' }],
+    [{ createdDateTime: null }],
+    [{ id: 7, title: '', error: {} }],
+    [{ ...incident, title: 'x' }],
+  ])('takes %j for an alert', (alert) => expect(unlikeAlert(alert)).toBeUndefined());
 
   it.each([
     [{}, 'is no alert: it has no id, no title and no createdDateTime'],
     [{ error: 'no object' }, 'is no alert: it has no id, no title and no createdDateTime'],
+    [
+      { id: '/subscriptions/x', name: 'x', type: 'Microsoft.Security/assessments', properties: {} },
+      'is no alert: it has properties, as things of Azure do, and no title',
+    ],
+    [incident, 'is an incident, and no alert; with $expand=alerts Graph gives its alerts too'],
     [
       { error: { code: 'InvalidAuthenticationToken', message: 'Access token is empty.\u001b[2J' } },
       'is an error that Graph answered with (InvalidAuthenticationToken: Access token is empty. [2J), and no alert',
@@ -137,6 +179,13 @@ describe('readAlerts()', () => {
     await writeFile(file, json([a]));
     await expect(readAlerts(file, noInput)).resolves.toEqual([{ alert: a, where: `${file}: element 0` }]);
     await expect(readAlerts(folder, noInput)).rejects.toThrow(UsageError);
+  });
+
+  it('reads what PowerShell writes with >', async () => {
+    const bytes = Buffer.from(`\uFEFF${json({ id: 'é漢🛡' })}\r\n`, 'utf16le');
+    expect(alertsIn(await readAlerts('-', { stdin: Readable.from([bytes]) }))).toEqual([{ id: 'é漢🛡' }]);
+    const stdin = Readable.from([Buffer.from(bytes).swap16()]);
+    expect(alertsIn(await readAlerts('-', { stdin }))).toEqual([{ id: 'é漢🛡' }]);
   });
 
   it('reads standard input, also when a character comes in two pieces', async () => {

@@ -108,6 +108,16 @@ describe('preview', () => {
     expect(output).toMatch(/^# console\nCEF:0\|.*\nCEF:0\|.*\n# siem\n<\d+>1 .*\n$/);
   });
 
+  it('says so when nothing matches', async () => {
+    const config = aConfig(`${TWO_SINKS}    match: { severity: [high] }\n`);
+    const { output, errors } = await preview(
+      { config, input: '-' },
+      { input: JSON.stringify(anAlert({ severity: 'low' })) },
+    );
+    expect(output).toMatch(/^# console\nCEF:0\|.*\n$/);
+    expect(errors).toBe('sink siem: its match leaves out all that there is: nothing to show\n');
+  });
+
   it('numbers the events on, as a sink would', async () => {
     const input = [1, 2, 3].map((n) => JSON.stringify(anAlert({ id: `a${n}` }))).join('\n');
     const { output } = await preview({ input: '-' }, { input });

@@ -46,6 +46,7 @@ const aStatus = (directory: string): Status => ({
       lastFailure: null,
       open: [{ reading: 'sweep', begun: ago(60_000), from: ago(3 * HOUR), to: ago(HOUR) }],
       setAside: 1,
+      notes: ['overlap is too short'],
       products: [
         {
           product: 'microsoftSentinel',
@@ -65,6 +66,7 @@ const aStatus = (directory: string): Status => ({
       connected: true,
       pending: 12,
       oldestPending: ago(2 * HOUR),
+      fullInSeconds: 5_400,
       unconfirmed: 3,
       lastDelivered: null,
       lastFailure,
@@ -160,6 +162,7 @@ describe('status of a relay that answers', () => {
       '  alerts  contoso  2025-03-04T11:58:30Z  2s',
       expect.stringMatching(/^ {4}alerts: sweep begun 1m ago: 2h to go, from \S+Z$/),
       '    alerts: 1 time set aside as unreadable',
+      '    alerts: overlap is too short',
       '',
       'Products',
       '  SOURCE  TENANT   PRODUCT            LAST SEEN  RECORDS  HALF WITHIN  95% WITHIN  EVERY  LONGEST',
@@ -169,10 +172,10 @@ describe('status of a relay that answers', () => {
       `  ${state}: 1 MiB of 1 GiB (0%), 4711 records`,
       '',
       'Sinks',
-      '  SINK  STATE    PENDING  OLDEST  UNCONFIRMED  DELIVERED  CONFIRMED BY',
-      '  siem  failing  12       2h      3            -          delay',
+      '  SINK  STATE    PENDING  OLDEST  FULL IN  UNCONFIRMED  DELIVERED  CONFIRMED BY',
+      '  siem  failing  12       2h      1h 30m   3            -          delay',
       '    siem: the receiver never answers',
-      expect.stringMatching(/^ {4}siem: failed 3s ago: nobody listens \[2J sink siem: fine$/),
+      expect.stringMatching(/^ {4}siem: failed \ds ago: nobody listens \[2J sink siem: fine$/),
       '',
       'Dead letters',
       '  KIND  NAME  COUNT',
@@ -210,7 +213,7 @@ describe('status of a relay that does not answer', () => {
     expect(lines).toContainEqual(
       expect.stringMatching(/^ {2}alerts {2}contoso {2}microsoftDefenderForEndpoint .* 2 +30s +30s/),
     );
-    expect(lines).toContainEqual(expect.stringMatching(/^ {2}siem +- +2 +\S+ +- +- +-$/));
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}siem +- +2 +\S+ +- +- +- +-$/));
   });
 
   it('is what the journal of one with its server off says', async () => {

@@ -25,6 +25,10 @@ export const golden: Readonly<Record<string, string | readonly string[]>> = {
   ],
   'in-flight':
     ':17:30 sinks[0].delivery.maxInFlight: must be 1 (a sink gets one ordered stream; a second send could overtake the first), found "4"',
+  formerly: [
+    ':4:15 sinks[0].formerly: expected a name that no sink has now, and sinks[1] has it, found "console"; a sink takes over from one that is not in the config any more',
+    ':10:15 sinks[2].formerly: sinks[1] takes over from it already, found "old"; only one of them can',
+  ],
   indent:
     ':14:1 wrong indentation; settings that belong together start in the same column, two spaces further in than their heading',
   'indented-too-far': ':14:11 the line after this one is indented too far; give both the same indentation',

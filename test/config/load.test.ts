@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -199,6 +199,21 @@ tenants:
     ],
   ])('refuses %s', (_, text, line) => {
     expect(refused(text)).toBe(line);
+  });
+
+  it.skipIf(!existsSync('/dev/zero'))('does not read for ever', () => {
+    expect(problemsOf(() => loadConfig('/dev/zero')).message).toBe(
+      '/dev/zero: larger than 262144 bytes; is it a config?',
+    );
+  });
+
+  it.each([
+    ['hots', 'host'],
+    ['hostss', 'hosts'],
+  ])('takes the slip %s for one fault, not for a missing host too', (key, meant) => {
+    expect(refused(`sinks: [{ name: a, type: syslog, port: 514, ${key}: siem }]`)).toBe(
+      `relay.yaml:1:45 sinks[0].${key}: unknown key "${key}"; did you mean "${meant}"?`,
+    );
   });
 
   it('does not go on when the whole is of a form that is not supported', () => {

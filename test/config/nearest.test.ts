@@ -13,6 +13,11 @@ describe('nearest()', () => {
     expect(nearest(word, ['host', 'port', 'directory', 'maxEventBytes'])).toBe(meant);
   });
 
+  it('takes letters that changed places for likelier than one that is left out', () => {
+    expect(nearest('hots', ['hosts', 'host'])).toBe('host');
+    expect(nearest('hostss', ['host', 'hosts'])).toBe('hosts');
+  });
+
   it.each(['kafka', 'p', '', 'x'.repeat(100_000)])('does not guess from far', (word) => {
     expect(nearest(word, ['host', 'port'])).toBeUndefined();
   });

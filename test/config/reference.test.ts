@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { configurationPage, PAGE } from '../../scripts/configuration.ts';
+import { generated } from '../../scripts/generated.ts';
 import { type JsonSchema, type Section, sectionsOf } from '../../scripts/settings.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { duration, openEnum, path, place, secret } from '../../src/lib/fields.ts';
@@ -11,11 +11,13 @@ const jsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }
 const all = (sections: readonly Section[]): Section[] =>
   sections.flatMap((section) => [section, ...all(section.sections)]);
 
-describe('the reference page', () => {
-  it('is up to date (if not: npm run docs)', () => {
-    expect(readFileSync(join(import.meta.dirname, '../..', PAGE), 'utf8')).toBe(configurationPage());
+describe('what is made from the code', () => {
+  it.each(generated)('$path is up to date (if not: npm run docs)', ({ path, make }) => {
+    expect(readFileSync(join(import.meta.dirname, '../..', path), 'utf8')).toBe(make());
   });
+});
 
+describe('the reference page', () => {
   it('has a meaning for every setting', () => {
     const dumb = all(sectionsOf(jsonSchema(configSchema))).flatMap(({ title, settings }) =>
       settings.filter(({ meaning }) => meaning === '').map((setting) => `${title}: ${setting.path}`),

@@ -50,6 +50,35 @@ function refused(settings: string, options: LoadOptions<'tenants'> = {}, more = 
 const secret = `credential: { type: client-secret, clientId: ${guid}, clientSecret: '\${env:SECRET}'`;
 const env = { SECRET: canary };
 
+describe('two tenants of one app', () => {
+  const other = '99999999-2222-3333-4444-555555555555';
+  const tenant = (name: string, clientId: string, more = '') => {
+    const credential = `{ type: client-secret, clientId: ${clientId}, clientSecret: '\${env:SECRET}' }`;
+    return `{ name: ${name}, tenantId: ${guid}, credential: ${credential} ${more} }`;
+  };
+  const warningsFor = (...tenants: string[]) => {
+    write('relay.yaml', `tenants:\n${tenants.map((each) => `  - ${each}\n`).join('')}`);
+    return loadConfig(join(folder, 'relay.yaml'), { needs: ['tenants'], env }).warnings;
+  };
+
+  it('R7: are warned of, because they have one quota', () => {
+    const warnings = warningsFor(tenant('a', other), tenant('b', guid), tenant('c', guid.toUpperCase()));
+    expect(warnings).toMatchObject([
+      {
+        line: 4,
+        path: 'tenants[2].credential.clientId',
+        message: 'the same app in the same tenant as tenants[1]: Microsoft counts their requests together',
+        hint: 'make them one, or set requestsPerMinute of each to 70',
+      },
+    ]);
+  });
+
+  it('are fine when they share the quota out', () => {
+    const less = ', requestsPerMinute: 70';
+    expect(warningsFor(tenant('a', guid, less), tenant('b', guid, less))).toEqual([]);
+  });
+});
+
 describe('client-certificate', () => {
   const settings = (more = '') =>
     `credential: { type: client-certificate, clientId: ${guid}, certificate: app.pem ${more} }`;

@@ -161,13 +161,24 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
     });
 
     it('G8: append() keeps what could not be read as dead letters, until it has been read', async () => {
-      const unread = [5n, 6n].map((at) => ({ at, reason: 'unreadable' as const, detail: 'HTTP 500' }));
+      const unreadAt = (at: bigint, to: bigint) => ({
+        at,
+        to,
+        reason: 'unreadable' as const,
+        detail: 'HTTP 500',
+      });
+      const unread = [unreadAt(5n, 6n), unreadAt(6n, 7n)];
       await journal.append(page([], { unread }));
       const count = async () => (await journal.stats()).deadLetters;
       expect(await count()).toEqual([{ kind: 'source', name: key.source, count: 2 }]);
       await journal.append(page([], { tenant: 'fabrikam', readAgain: [5n] }));
       await journal.append(page([record('a', 5n)], { readAgain: [5n] }));
       expect(await count()).toEqual([{ kind: 'source', name: key.source, count: 1 }]);
+      // Another range that begins at the same time takes its place.
+      await journal.append(page([], { readAgain: [6n], unread: [unreadAt(6n, 90n)] }));
+      expect(await count()).toEqual([{ kind: 'source', name: key.source, count: 1 }]);
+      await journal.append(page([record('b', 6n)], { readAgain: [6n] }));
+      expect(await count()).toEqual([]);
     });
 
     it('register() lets a new sink begin at the end, or at the beginning', async () => {
@@ -286,6 +297,103 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
       expect(stats.sinks[0]!.oldestPendingMs).toEqual(expect.any(Number));
       expect(stats.bytes).toBeGreaterThan(0);
       expect(stats.bytes).toBeLessThan(stats.limitBytes);
+    });
+
+    describe('with a dead letter', () => {
+      const wide = { ...siem, name: 'wide' };
+      let cursors: Record<'siem' | 'wide', Cursor>;
+
+      /** Sink siem has refused a, has been told b, and goes on behind it; sink wide stands at the beginning. */
+      beforeEach(async () => {
+        const positions = await journal.register([siem, wide]);
+        await journal.append(page([record('a', 1n), record('b', 2n)]));
+        const { cursor } = positions.get('siem')!;
+        const { ends, records } = await journal.take(cursor, 2, never);
+        const refused = [{ record: records[0]!, reason: 'rejected', detail: 'no' }] as const;
+        journal.advance({ sink: 'siem', cursor: ends[1]!, sequence: 2, refused });
+        await journal.flush();
+        cursors = { siem: ends[1]!, wide: cursor };
+      });
+      const counts = async () => {
+        const { sinks, deadLetters } = await journal.stats();
+        return [...sinks.map(({ pending }) => pending), deadLetters[0]?.count ?? 0];
+      };
+      const lent = async (sink: 'siem' | 'wide') => {
+        const loan = await journal.take(cursors[sink], 10, never, sink);
+        cursors[sink] = loan.ends.at(-1)!;
+        return loan.records.map(({ id, outcome }) => [id, outcome]);
+      };
+
+      it('K3: retry() lends it to its sink again, marked, and to no other one', async () => {
+        expect(await counts()).toEqual([0, 2, 1]);
+        expect(await journal.retry({ sink: 'siem' })).toEqual({ done: [1], left: [] });
+        await journal.append(page([record('c', 3n)]));
+        expect(await counts()).toEqual([2, 3, 0]);
+        expect(await lent('siem')).toEqual([['a', 'retry']]);
+        expect(await lent('siem')).toEqual([['c', 'new']]);
+        expect(await lent('wide')).toEqual([
+          ['a', 'new'],
+          ['b', 'new'],
+        ]);
+        expect(await lent('wide')).toEqual([['c', 'new']]);
+      });
+
+      it('retry() wakes its sink, which waits at the end', async () => {
+        const waiting = lent('siem');
+        await journal.retry({ ids: [1] });
+        expect(await waiting).toEqual([['a', 'retry']]);
+      });
+
+      it('K5: advance() goes over what was retried, and its numbers are kept apart', async () => {
+        const before = (await journal.register([siem, wide])).get('siem')!;
+        await journal.retry({ sink: 'siem' });
+        await lent('siem');
+        const apart = { ...before.apart!, sequence: 1 };
+        journal.advance({ sink: 'siem', cursor: cursors.siem, sequence: 2, apart, refused: [] });
+        journal = await harness.reopen();
+        expect((await journal.register([siem, wide])).get('siem')).toEqual({
+          ...before,
+          cursor: cursors.siem,
+          apart,
+        });
+        expect(await counts()).toEqual([0, 2, 0]);
+      });
+
+      it('drop() lets go of it', async () => {
+        expect(await journal.drop({ ids: [1, 7] })).toEqual({
+          done: [1],
+          left: [{ id: 7, why: 'there is no such dead letter' }],
+        });
+        expect(await counts()).toEqual([0, 2, 0]);
+      });
+
+      it('retry() and drop() leave what a source could not read', async () => {
+        await journal.append(page([], { unread: [{ at: 5n, to: 6n, reason: 'unreadable', detail: '' }] }));
+        for (const handle of [journal.retry, journal.drop]) {
+          expect(await handle.call(journal, { ids: [2] })).toEqual({
+            done: [],
+            left: [{ id: 2, why: 'it is of source alerts, which reads it again by itself' }],
+          });
+        }
+      });
+
+      it('retry() leaves what is of a sink that has left', async () => {
+        await journal.register([wide]);
+        const why = 'sink siem is not in the config';
+        expect(await journal.retry({ sink: 'siem' })).toEqual({ done: [], left: [{ id: 1, why }] });
+        await journal.forget('siem');
+        const gone = 'the journal has no sink siem';
+        expect(await journal.retry({ sink: 'siem' })).toEqual({ done: [], left: [{ id: 1, why: gone }] });
+      });
+    });
+
+    it('K8: forget() lets go of a sink that has left, and of another one only when told so', async () => {
+      await journal.register([siem, { ...siem, name: 'old' }]);
+      expect(await journal.forget('old')).toBe('configured');
+      await journal.register([siem]);
+      expect(await journal.forget('old')).toBe('forgotten');
+      expect(await journal.forget('old')).toBe('unknown');
+      expect(await journal.forget('siem', 'always')).toBe('forgotten');
     });
 
     it('room() is there as long as the journal is not full', async () => {

@@ -8,6 +8,7 @@ import {
   type Sighting,
   sightingsOf,
 } from '../../src/core/coverage.ts';
+import { ticksOfMs } from '../../src/core/ticks.ts';
 import { aSourceRecord } from '../support/records.ts';
 
 const NOW = Date.UTC(2025, 2, 4, 12);
@@ -62,6 +63,18 @@ describe('sightingsOf()', () => {
     expect(sightingsOf({ reading: 'sweep', records, dateMs: NOW }, change, 0)).toMatchObject([
       { createdMs: undefined, latenessMs: undefined },
     ]);
+  });
+
+  it('calls nothing late that was there before anything was read, or had been set aside', () => {
+    const told = [
+      { index: 0, outcome: 'new' },
+      { index: 1, outcome: 'new' },
+    ] as const;
+    const lateSince = ticksOfMs(NOW);
+    const found = sightingsOf({ reading: 'sweep', records, dateMs: NOW + HOUR, lateSince }, told, 0);
+    expect(found.map(({ latenessMs }) => latenessMs)).toEqual([undefined, 0]);
+    const again = sightingsOf({ reading: 'retry', records, dateMs: NOW }, told, 0);
+    expect(again.map(({ latenessMs }) => latenessMs)).toEqual([undefined, undefined]);
   });
 
   it('takes our own time for an answer that has none', () => {

@@ -5,7 +5,12 @@ import { aRecord } from '../support/records.ts';
 /** Two records in each of `batches`. */
 function aChunk(before: { batch: number; index: number }, batches: readonly number[]): Chunk {
   const ends = batches.flatMap((batch) => [0, 1].map((index) => ({ batch, index })));
-  return { before, records: ends.map(({ batch, index }) => aRecord({}, { id: `${batch}.${index}` })), ends };
+  return {
+    before,
+    target: null,
+    records: ends.map(({ batch, index }) => aRecord({}, { id: `${batch}.${index}` })),
+    ends,
+  };
 }
 
 const chunk = aChunk({ batch: 3, index: 1 }, [5, 6]);

@@ -72,7 +72,7 @@ describe('the files of a journal', () => {
     lockDirectory(state).close();
   });
 
-  it('are brought to the present schema from every older one', () => {
+  it('G22: are brought to the present schema from every older one', () => {
     for (let older = 1; older <= migrations.length; older++) {
       make(state, 'old', migrations.slice(0, older)).database.close();
       const steps = [...migrations, 'CREATE TABLE further (x) STRICT;'.replace('x', 'x TEXT')];

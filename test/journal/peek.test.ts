@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { JournalError } from '../../src/core/errors.ts';
 import { pathsIn } from '../../src/journal/database.ts';
-import { peekJournal } from '../../src/journal/peek.ts';
+import { peekDeadLetter, peekDeadLetters, peekJournal, peekSinks } from '../../src/journal/peek.ts';
 import { aDirectory, aPage, ids, MIB, open, someRecords } from './harness.ts';
 
 const siem = { name: 'siem', startFrom: 'now', shape: 'cef' } as const;
@@ -21,6 +21,40 @@ const expected = {
   sources: [{ source: 'alerts', tenant: 'contoso', checkpoint: 'somewhere' }],
   coverage: [{ product: 'microsoftDefenderForEndpoint', records: 3 }],
 };
+
+describe('peekSinks() and peekDeadLetters()', () => {
+  it('find nothing where there is no journal', () => {
+    using directory = aDirectory();
+    expect(peekSinks(directory.state)).toBeUndefined();
+    expect(peekDeadLetters(directory.state, {}, 9)).toBeUndefined();
+  });
+
+  it('K8: tell of sinks that have left, too, and of dead letters', async () => {
+    using directory = aDirectory();
+    const journal = await filled(directory.state);
+    const { records, ends } = await journal.take({ batch: 0, index: -1 }, 3, AbortSignal.timeout(9_000));
+    const refused = records.map((record) => ({ record, reason: 'rejected' as const, detail: record.id }));
+    journal.advance({ sink: 'siem', cursor: ends[1]!, sequence: 2, refused });
+    await journal.register([{ ...siem, name: 'other' }]);
+    expect(peekSinks(directory.state)).toMatchObject([
+      { name: 'other', pending: 0, orphanedMs: undefined },
+      { name: 'siem', pending: 1, orphanedMs: expect.any(Number) },
+    ]);
+    const newest = peekDeadLetters(directory.state, { kind: 'sink', name: 'siem' }, 2)!;
+    expect(newest.map(({ id, detail }) => [id, detail])).toEqual([
+      [2, 'a1'],
+      [3, 'a2'],
+    ]);
+    expect(peekDeadLetters(directory.state, { kind: 'source' }, 2)).toEqual([]);
+    expect(peekDeadLetter(directory.state, 1)).toMatchObject({
+      name: 'siem',
+      reason: 'rejected',
+      detail: 'a0',
+    });
+    expect(peekDeadLetter(directory.state, 7)).toBeUndefined();
+    await journal.close();
+  });
+});
 
 describe('peekJournal()', () => {
   it('finds nothing where there is none, and makes none', () => {

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Cursor, JournalStats } from '../../src/core/journal.ts';
+import type { Cursor, JournalStats, SinkRegistration } from '../../src/core/journal.ts';
 import type { SourceRecord } from '../../src/core/record.ts';
-import { rowHash } from '../../src/journal/batch.ts';
 import { pathsIn } from '../../src/journal/database.ts';
 import type { JournalNotice } from '../../src/journal/protocol.ts';
 import type { Store } from '../../src/journal/store.ts';
-import { aSourceRecord } from '../support/records.ts';
+import { aRecord, aSourceRecord } from '../support/records.ts';
 import { aDirectory, aPage, aStore, DAY_MS, ids, MIB, START, someRecords } from './harness.ts';
 
 const siem = { name: 'siem', startFrom: 'now', shape: 'cef' } as const;
@@ -42,10 +41,15 @@ function commit<T>(write: () => T): T {
 
 const append = (records: readonly SourceRecord[], overrides = {}) =>
   commit(() => store.append(aPage(records, overrides)));
-const register = (...sinks: { name: string; startFrom: 'now' | 'journal'; shape: string }[]) =>
-  commit(() => store.register(sinks));
+const register = (...sinks: SinkRegistration[]) => commit(() => store.register(sinks));
 const advance = (sink: string, cursor: Cursor) =>
   commit(() => store.advance([{ sink, cursor, sequence: 0, refused: [] }]));
+/** The record of batch 1 becomes a dead letter of a sink. */
+const refuse = (sink: string, id: string) =>
+  commit(() => {
+    const refused = [{ record: aRecord({ id }), reason: 'rejected', detail: 'no' }] as const;
+    store.advance([{ sink, cursor: { batch: 1, index: 0 }, sequence: 1, refused }]);
+  });
 const pendingOf = (stats: JournalStats) =>
   Object.fromEntries(stats.sinks.map(({ name, pending }) => [name, pending]));
 
@@ -268,29 +272,22 @@ describe('sinks that have left the config', () => {
 });
 
 describe('read()', () => {
-  it('passes over a batch that is meant for one sink only', () => {
+  it('K3: gives a batch that is for one sink by itself, and none that would pass it over', () => {
     open();
-    for (const id of ['a', 'b', 'c']) append(someRecords([id]));
-    store.close();
-    const writer = new DatabaseSync(pathsIn(directory.state).journal);
-    const row = writer.prepare('SELECT * FROM batch WHERE id = 2').get()!;
-    const columns = [
-      2,
-      Number(row.format),
-      'siem',
-      Number(row.ordinal),
-      1,
-      Number(row.bytes),
-      Number(row.at),
-    ];
-    const hash = rowHash(columns, row.data as Uint8Array);
-    writer.prepare("UPDATE batch SET target = 'siem', hash = ? WHERE id = 2").run(hash);
-    writer.close();
-    open();
-    const at = (cursor: Cursor) => store.read(cursor)?.batches.map(({ id }) => id);
-    expect(at(START)).toEqual([1, 3]);
-    expect(at({ batch: 1, index: 0 })).toEqual([3]);
-    expect(at({ batch: 3, index: 0 })).toBeUndefined();
+    register(siem);
+    append(someRecords(['a']));
+    refuse('siem', 'a');
+    append(someRecords(['b']));
+    commit(() => store.retry({ sink: 'siem' }));
+    append(someRecords(['c']));
+    const at = (cursor: Cursor) => {
+      const chunk = store.read(cursor);
+      return chunk && { target: chunk.target, batches: chunk.batches.map(({ id }) => id) };
+    };
+    expect(at(START)).toEqual({ target: null, batches: [1, 2] });
+    expect(at({ batch: 2, index: 0 })).toEqual({ target: 'siem', batches: [3] });
+    expect(at({ batch: 3, index: 0 })).toEqual({ target: null, batches: [4] });
+    expect(at({ batch: 4, index: 0 })).toBeUndefined();
   });
 
   it('Q6: gives about one batch, however much there is and however small the rows are', () => {
@@ -300,6 +297,60 @@ describe('read()', () => {
     const first = store.read(START)!;
     expect(first.batches).toHaveLength(256);
     expect(store.read({ batch: 300, index: 0 })?.batches).toHaveLength(1);
+  });
+});
+
+describe('register() with another name', () => {
+  const renamed = { ...siem, name: 'new', formerly: 'siem' };
+
+  it('K8: goes on where the former one stood, with all that is kept by its name', () => {
+    open();
+    register(siem);
+    append(someRecords(['a']));
+    refuse('siem', 'a');
+    const { stream } = commit(() => store.register([siem])).get('siem')!;
+    append(someRecords(['b', 'c']));
+    commit(() => store.retry({ sink: 'siem' }));
+    store.close();
+    open();
+    const position = register(renamed).get('new')!;
+    expect(position).toMatchObject({ cursor: { batch: 1, index: 0 }, stream, sequence: 1 });
+    expect(notices).toContainEqual(expect.objectContaining({ message: 'sink new takes over from siem' }));
+    // The dead letter waits for it, too.
+    expect(pendingOf(store.stats())).toEqual({ new: 3 });
+    expect(store.read({ batch: 2, index: 1 })?.target).toBe('new');
+    expect(countOf('sink')).toBe(1);
+    expect(countOf('apart')).toBe(1);
+  });
+
+  it('takes over dead letters', () => {
+    open();
+    register(siem);
+    append(someRecords(['a']));
+    refuse('siem', 'a');
+    register(renamed);
+    expect(store.stats().deadLetters).toEqual([{ kind: 'sink', name: 'new', count: 1 }]);
+    expect(commit(() => store.retry({ sink: 'new' })).done).toHaveLength(1);
+  });
+
+  it('leaves the former one alone when it has a cursor of its own already, and says so', () => {
+    open();
+    register(siem, { ...siem, name: 'new' });
+    append(someRecords(['a']));
+    advance('new', { batch: 1, index: 0 });
+    expect(register(renamed).get('new')).toMatchObject({ cursor: { batch: 1, index: 0 } });
+    expect(notices).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('does not go on where siem stood') }),
+    );
+    expect(countOf('sink')).toBe(2);
+  });
+
+  it('is as without when there is no former one, or it is there still', () => {
+    open();
+    append(someRecords(['a']));
+    expect(register(renamed).get('new')).toMatchObject({ cursor: { batch: 1, index: 0 } });
+    register(renamed, siem);
+    expect([...register(renamed, siem).keys()]).toEqual(['new', 'siem']);
   });
 });
 

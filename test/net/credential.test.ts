@@ -166,6 +166,14 @@ describe('token()', () => {
   it.each<[string, Reply, object]>([
     ['503', { status: 503, headers: { 'retry-after': '7' } }, { reason: 'server', retryAfterMs: 7000 }],
     ['429', { status: 429, headers: { 'retry-after': '7' } }, { reason: 'throttled', retryAfterMs: 7000 }],
+    [
+      '429 until a time of its own clock',
+      {
+        status: 429,
+        headers: { date: 'Tue, 01 Jan 2030 12:00:00 GMT', 'retry-after': 'Tue, 01 Jan 2030 12:00:07 GMT' },
+      },
+      { reason: 'throttled', retryAfterMs: 7000 },
+    ],
     ['a reset', (response) => response.destroy(), { reason: 'network' }],
     ['HTML', { headers: { 'content-type': 'text/html' }, body: '<html>log in</html>' }, { reason: 'answer' }],
     ['no token', { body: { token_type: 'Bearer' } }, { reason: 'answer' }],

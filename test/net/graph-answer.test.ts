@@ -37,6 +37,24 @@ describe('refusalOf()', () => {
     expect(refusalOf(forbidden('No.'), refused).message).toContain('SecurityAlert.Read.All is required');
   });
 
+  it('ends at once whatever a far end puts in its message', () => {
+    const blanks = ' '.repeat(100_000);
+    const begun = performance.now();
+    for (const message of [
+      `required roles:${blanks}x`,
+      `required roles:${blanks}, application roles:`,
+      `required roles:${'a,'.repeat(50_000)}`,
+      'required roles:'.repeat(7000),
+    ])
+      expect(refusalOf(forbidden(message), refused).message).toContain('SecurityAlert.Read.All is required');
+    expect(performance.now() - begun).toBeLessThan(1000);
+  });
+
+  it('takes nothing for the name of a role that is none', () => {
+    const message = 'API required roles: <b>A</b>, application roles: .';
+    expect(refusalOf(forbidden(message), refused).message).toContain('SecurityAlert.Read.All is required');
+  });
+
   it('points at licence and set-up where the role is there', () => {
     const token = aToken(0, ['SecurityAlert.Read.All']);
     const { message } = refusalOf(forbidden('Tenant is not provisioned.'), { ...refused, token });

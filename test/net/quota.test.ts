@@ -83,6 +83,12 @@ describe('the quota', () => {
     expect(counts[0]).toBeGreaterThan(counts[4]!);
   });
 
+  it('R7: fills half of it in the first minute, for the process before may have used it up', async () => {
+    const turns = await scene(20, ['poll', 'poll'], 3 * minute);
+    const until = (end: number) => turns.poll.filter((at) => at < end).length;
+    expect([until(minute), until(2 * minute)]).toEqual([10, 30]);
+  });
+
   it('R7: lets a poll in at once, however much else is asked for', async () => {
     const stop = new AbortController();
     clock.now = 0;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/core/errors.ts';
 import { parseFingerprint, TlsClient, tlsSchema } from '../../src/net/tls.ts';
-import { type TestCertificates, testCertificates } from '../support/certificates.ts';
+import { type TestCertificates, testCertificates, writeKeyPair } from '../support/certificates.ts';
 
 describe('parseFingerprint()', () => {
   const hex = 'AB'.repeat(32);
@@ -160,6 +160,32 @@ describe('TlsClient', () => {
     const told = aClient({}).explain(Object.assign(new Error(code), { code }));
     expect(told).toMatch(meaning);
     expect(told).toContain(`(${code})`);
+  });
+
+  describe('of its own certificate, which a far end does not take, says', () => {
+    const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+    const about = [
+      ['expired', `, which has expired on ${yesterday}`],
+      ['notYetValid', `, which is not valid before ${tomorrow}`],
+      ['otherName', ', which is for DNS:other.example and comes from CN=test CA: does it know that CA'],
+      ['otherCa', ', which is for DNS:relay.example and comes from CN=other test CA: does it know that CA'],
+      ['selfSigned', ', which has signed itself'],
+    ] as const;
+    const alerts = [
+      ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'takes for expired the relay’s certificate'],
+      ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'knows no CA for the relay’s certificate'],
+      ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'does not take the relay’s certificate'],
+    ] as const;
+
+    it.each(about)('what may be wrong with it: %s', (flavour, what) => {
+      const { cert, key } = writeKeyPair(folder, flavour, certificates.client[flavour]);
+      const client = aClient({ cert, key });
+      client.options('siem');
+      expect(client.refusal).toContain(`it probably does not take the relay’s certificate${what}`);
+      for (const [code, meaning] of alerts)
+        expect(client.explain(Object.assign(new Error(code), { code }))).toContain(`it ${meaning}${what}`);
+    });
   });
 
   it('leaves to others what is not about TLS', () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Appended, JournalStats } from '../../src/core/journal.ts';
 import type { Page } from '../../src/core/source.ts';
 import { ticksOf } from '../../src/core/ticks.ts';
@@ -35,11 +35,40 @@ const told: Appended['told'] = [
   { index: 1, outcome: 'new' },
 ];
 
+const PROMISED = [
+  'build_info',
+  'credential_expires_seconds',
+  'dead_letters',
+  'delivery_seconds',
+  'graph_requests_total',
+  'graph_throttled_seconds_total',
+  'journal_bytes',
+  'journal_full_in_seconds',
+  'journal_limit_bytes',
+  'journal_paused',
+  'journal_records',
+  'sink_connected',
+  'sink_failures_total',
+  'sink_oldest_pending_seconds',
+  'sink_pending_records',
+  'sink_records_total',
+  'sink_send_seconds',
+  'sink_unconfirmed_records',
+  'source_found_total',
+  'source_lag_seconds',
+  'source_last_seen_seconds',
+  'source_lateness_seconds',
+  'source_miscounts_total',
+  'source_polls_total',
+  'source_records_total',
+  'source_watermark_seconds',
+];
+
 /** Metrics of one source, tenant and sink. */
 function scene(read: () => Promise<JournalStats> = async () => stats) {
   let now = NOW;
   const metrics = openMetrics('1.2.3');
-  metrics.journal(read, () => now);
+  metrics.journal(read, { fullInSeconds: () => 3_600 }, () => now);
   return {
     metrics,
     source: metrics.source('alerts', 'contoso', () => now),
@@ -73,7 +102,11 @@ describe('openMetrics()', () => {
       'source_polls_total{source="alerts",tenant="contoso",result="read"}',
       'source_polls_total{source="alerts",tenant="contoso",result="auth"}',
       'source_polls_total{source="alerts",tenant="contoso",result="bug"}',
+      'graph_requests_total{tenant="contoso",status="429"}',
+      'graph_requests_total{tenant="contoso",status="network"}',
       'graph_throttled_seconds_total{tenant="contoso"}',
+      'dead_letters{kind="source",name="alerts"}',
+      'dead_letters{kind="sink",name="siem"}',
       'sink_records_total{sink="siem",result="delivered"}',
       'sink_records_total{sink="siem",result="refused"}',
       'sink_failures_total{sink="siem",reason="network"}',
@@ -92,7 +125,7 @@ describe('openMetrics()', () => {
   it('G18: knows before the first reading how far behind a source is', async () => {
     const { metrics, source, pass } = scene();
     pass(10_000);
-    source.begins(NOW - 50_000);
+    source.begins(NOW - 50_000, []);
     expect(await series(metrics)).toMatchObject({
       'source_watermark_seconds{source="alerts",tenant="contoso"}': NOW / 1000 - 50,
       'source_lag_seconds{source="alerts",tenant="contoso"}': 60,
@@ -103,11 +136,26 @@ describe('openMetrics()', () => {
 
   it('counts from the start for a source that begins', async () => {
     const { metrics, source, pass } = scene();
-    source.begins(undefined);
+    source.begins(undefined, []);
     pass(10_000);
     expect(await series(metrics)).toHaveProperty(
       ['source_lag_seconds{source="alerts",tenant="contoso"}'],
       10,
+    );
+  });
+
+  it('G12: knows before the first reading when a product was seen last', async () => {
+    const { metrics, source } = scene();
+    const covered = {
+      source: 'alerts',
+      tenant: 'contoso',
+      product: 'microsoftSentinel',
+      lastSeenMs: NOW - 60_000,
+    };
+    source.begins(NOW, [{ ...covered, firstSeenMs: 0, records: 7, rhythm: undefined, lateness: [] }]);
+    expect(await series(metrics)).toHaveProperty(
+      ['source_last_seen_seconds{source="alerts",tenant="contoso",product="microsoftSentinel"}'],
+      NOW / 1000 - 60,
     );
   });
 
@@ -151,6 +199,7 @@ describe('openMetrics()', () => {
       journal_paused: 1,
       'dead_letters{kind="sink",name="siem"}': 2,
       'sink_pending_records{sink="siem"}': 3,
+      'journal_full_in_seconds{sink="siem"}': 3_600,
       'sink_oldest_pending_seconds{sink="siem"}': 6.5,
     });
   });
@@ -197,6 +246,26 @@ describe('openMetrics()', () => {
   it('answers with what it has when the journal does not', async () => {
     const { metrics } = scene(() => Promise.reject(new Error('lost')));
     expect(await series(metrics)).toHaveProperty(['build_info{version="1.2.3"}'], 1);
+  });
+
+  it('answers in time when the journal does not answer', async () => {
+    // As five seconds later.
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => AbortSignal.abort());
+    onTestFinished(() => timeout.mockRestore());
+    const { metrics } = scene(() => new Promise(() => {}));
+    expect(await series(metrics)).toHaveProperty(['build_info{version="1.2.3"}'], 1);
+  });
+
+  it('has all metrics that are promised, with the words that explain them', async () => {
+    const { metrics } = scene();
+    const text = await metrics.text();
+    const missing = PROMISED.filter(
+      (name) => !new RegExp(`^# HELP defender_relay_${name} .*\\.$`, 'm').test(text),
+    );
+    expect(missing).toEqual([]);
+    // Nothing that this list does not know, so that it is kept.
+    const names = [...text.matchAll(/^# TYPE defender_relay_(\w+) /gm)].map(([, name]) => name!);
+    expect(names.filter((name) => !PROMISED.includes(name))).toEqual([]);
   });
 
   it('G12: has only labels of names and closed sets, whatever happens', async () => {

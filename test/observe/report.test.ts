@@ -33,6 +33,7 @@ function scene(journal: Partial<Parameters<typeof reportOn>[0]['journal']> = {})
   const clock = { now: NOW, steady: 5_000 };
   const vitals = new Vitals({ now: () => clock.now, steady: () => clock.steady });
   const source = vitals.source({ name: 'alerts', tenant: 'contoso', type: 'graph-alerts', everyMs: 30_000 });
+  source.is({ notes: () => ['overlap is too short'] });
   const notes = ['the receiver never answers'];
   const sink = vitals.sink('siem', { confirms: 'delay', notes: () => notes });
   const report = reportOn({
@@ -46,6 +47,7 @@ function scene(journal: Partial<Parameters<typeof reportOn>[0]['journal']> = {})
       fault: undefined,
       ...journal,
     },
+    filling: { fullInSeconds: () => 3_600.4 },
     progressOf: (type, checkpoint) => {
       expect([type, checkpoint]).toEqual(['graph-alerts', 'a checkpoint']);
       return {
@@ -100,6 +102,7 @@ describe('reportOn()', () => {
             },
           ],
           setAside: 3,
+          notes: ['overlap is too short'],
           products: [
             {
               product: 'microsoftSentinel',
@@ -119,6 +122,7 @@ describe('reportOn()', () => {
           connected: true,
           pending: 2,
           oldestPending: '2025-03-04T11:59:00.000Z',
+          fullInSeconds: 3_600,
           unconfirmed: 2,
           lastDelivered: '2025-03-04T12:00:00.000Z',
           lastFailure: null,

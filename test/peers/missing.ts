@@ -22,6 +22,8 @@ const install = (packages: string) => `apt-get install --no-install-recommends $
 
 const peers = {
   promtool: { files: ['/usr/bin/promtool'], install: install('prometheus') },
+  prometheus: { files: ['/usr/bin/prometheus', '/usr/bin/promtool'], install: install('prometheus') },
+  strace: { files: ['/usr/bin/strace'], install: install('strace'), probe: traceOne },
   rsyslog: { files: ['/usr/sbin/rsyslogd'], install: install('rsyslog') },
   'rsyslog-gnutls': {
     files: ['/usr/sbin/rsyslogd', `/usr/lib/${debian}/rsyslog/lmnsd_gtls.so`],
@@ -50,6 +52,13 @@ const peers = {
   },
 } as const satisfies Record<string, Needs>;
 export type PeerName = keyof typeof peers;
+
+/** A container may forbid it. */
+function traceOne(): void {
+  execFileSync('strace', ['-D', '-qq', '-o', '/dev/null', '-e', 'inject=fsync:error=EIO:when=1', 'true'], {
+    stdio: 'pipe',
+  });
+}
 
 function mountOne(): void {
   mustBeRoot();

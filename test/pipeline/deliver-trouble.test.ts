@@ -106,6 +106,28 @@ describe('delivery() to a sink that breaks', () => {
     expect(lastCopies(part.taken())).toEqual(['a0#1', 'a2#3']);
   });
 
+  it.each([2, 7])('S9: finds %i records on end that each break the sink', async (count) => {
+    const poison = (batch: readonly Rendered[]) =>
+      batch.some(({ record }) => Number(record.id.slice(1)) >= 5 && Number(record.id.slice(1)) < 5 + count);
+    const part = aDelivery(records(40), { breaks: poison }, { batchSize: 20 });
+    await part.sessions(400);
+    const bad = Array.from({ length: count }, (_, index) => 5 + index);
+    expect(part.deadLetters().map(({ record }) => record.id)).toEqual(bad.map((number) => `a${number}`));
+    expect(lastCopies(part.taken())).toEqual(numbered(40, ...bad));
+  });
+
+  it('S9: a heartbeat proves the sink well when there is no other record, or all of them break it', async () => {
+    const isPoison = ({ record }: Rendered) => ['a1', 'a2', 'a3'].includes(record.id);
+    const heartbeat = { everyMs: DAY_MS, waiting: async () => ({ pending: 1, oldestPendingMs: 0 }) };
+    const part = aDelivery(records(4), { breaks: (batch) => batch.some(isPoison) }, { heartbeat });
+    await part.sessions(300);
+    expect(part.deadLetters().map(({ record }) => record.id)).toEqual(['a1', 'a2', 'a3']);
+    expect(part.clock.ms).toBeGreaterThanOrEqual(30 * MINUTE_MS);
+    const dead = aDelivery(records(4), { breaks: () => true }, { heartbeat });
+    await dead.sessions(300);
+    expect(dead.deadLetters()).toEqual([]);
+  });
+
   it('S9: a sink that refuses the other one has not taken it, and proves nothing', async () => {
     const part = aDelivery(records(3), { breaks: has('a0'), refuses: () => 'nothing today' });
     await part.sessions(100);
@@ -146,6 +168,20 @@ describe('delivery() to a sink that refuses', () => {
     ]);
     expect(part.taken()).toEqual(['a0#1', 'a1#2', 'a3#4']);
     expect(part.failures).toEqual([]);
+  });
+
+  it('S9: sets a record aside when a heartbeat is accepted after it', async () => {
+    const journal = new MemoryJournal(records(1));
+    const isHeartbeat = ({ record }: Rendered) => record.kind === 'heartbeat';
+    const sink = new TouchySink({ refuses: (one) => (isHeartbeat(one) ? undefined : 'not today') });
+    const soft = new AbortController();
+    journal.idle = () => sink.taken.filter(isHeartbeat).length > 1 && soft.abort();
+    const heartbeat = { everyMs: 5, waiting: async () => ({ pending: 1, oldestPendingMs: 0 }) };
+    const options = deliverOptions(journal, sink, { heartbeat, now: () => performance.now() });
+    await delivery(options)({ soft: soft.signal, hard: new AbortController().signal }, () => {});
+    expect(journal.advances.flatMap(({ refused }) => refused)).toMatchObject([
+      { record: { id: 'a0' }, reason: 'rejected', detail: 'not today' },
+    ]);
   });
 
   it('S9: keeps everything when ten were refused and none was accepted between, and gives it when that is mended', async () => {

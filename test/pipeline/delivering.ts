@@ -66,14 +66,9 @@ export async function deliverAll(
     const soft = new AbortController();
     const hard = new AbortController();
     const last = journal.records.length - 1;
-    const watched = setInterval(() => journal.cursor.index === last && soft.abort(), 1);
-    const checked = setImmediate(() => journal.cursor.index === last && soft.abort());
-    // All is written and nothing asks for a confirmation: a stop does.
-    const idle = setInterval(() => soft.abort(), 20);
+    // All is written, and nothing asks for a confirmation any more: a stop does.
+    journal.idle = () => soft.abort();
     await run({ soft: soft.signal, hard: hard.signal }, () => {}).catch(() => {});
-    clearInterval(watched);
-    clearInterval(idle);
-    clearImmediate(checked);
     if (journal.cursor.index === last) return count;
   }
   throw new Error(`not done after ${sessions} sessions`);

@@ -58,7 +58,7 @@ describe('ingest()', () => {
     const { run, stop, kept } = scene(
       async function* () {
         order.push('page 1');
-        yield page('one', 'a', 'b');
+        yield { ...page('one', 'a', 'b'), lateSince: 3n };
         order.push('page 2');
         yield page('two', 'c');
         stop.abort();
@@ -74,7 +74,7 @@ describe('ingest()', () => {
     await expect(run()).rejects.toMatchObject({ name: 'AbortError' });
     expect(order).toEqual(['page 1', 'on disk one', 'page 2', 'on disk two']);
     expect(kept).toMatchObject([
-      { source: 'alerts', tenant: 'contoso', checkpoint: 'one', floor: 1n, updates: 'all' },
+      { source: 'alerts', tenant: 'contoso', checkpoint: 'one', floor: 1n, lateSince: 3n, updates: 'all' },
       { source: 'alerts', tenant: 'contoso', checkpoint: 'two' },
     ]);
     expect(kept.map(({ records }) => records.map(({ id }) => id))).toEqual([['a', 'b'], ['c']]);

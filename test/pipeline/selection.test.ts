@@ -44,6 +44,16 @@ describe('Selection', () => {
     expect(journal.asked).toEqual([]);
   });
 
+  it('takes what was refused and is told again, whatever becomes of its id', async () => {
+    const journal = aJournal();
+    const again = alert('a', 'low', 'new', 'retry');
+    expect(await new Selection(high, journal.ask).choose([again])).toEqual([{ wanted: true }]);
+    expect(await new Selection({ tenant: ['fabrikam'] }, journal.ask).choose([again])).toEqual([
+      { wanted: true },
+    ]);
+    expect(journal.asked).toEqual([]);
+  });
+
   it('R8: goes on with an id that once matched until it is resolved, within one loan', async () => {
     const selection = new Selection(high, aJournal().ask);
     const life = [

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startSimulator, writeSimulatorFiles } from '../../src/simulator/index.ts';
+import { parseCef } from '../formats/cef/support.ts';
 import { whyMissing } from '../peers/missing.ts';
 import { type RsyslogMessage, startRsyslog } from '../peers/rsyslog.ts';
 import { cefId, ticks } from '../support/oracle.ts';
@@ -23,11 +24,11 @@ interface Alert {
   readonly detectionSource: string;
   readonly createdDateTime: string;
   readonly lastUpdateDateTime: string;
+  readonly evidence: unknown;
 }
 
-const fixtures: Alert[] = readdirSync(folder).map((file) =>
-  JSON.parse(readFileSync(join(folder, file), 'utf8')),
-);
+const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
+const fixtures: Alert[] = files.map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')));
 const hostile = [
   'x|10|cs1=evil',
   'one\nCEF:0|Microsoft|two|1|3|4|10|msg=forged',
@@ -68,6 +69,61 @@ function expected(alert: Alert): Record<string, string> {
     outcome: 'new',
     deviceFacility: 'simulator',
   };
+}
+
+/** Names and values of all properties, however deep. */
+function propertiesOf(thing: unknown): [name: string, value: string][] {
+  if (typeof thing !== 'object' || thing === null) return [];
+  return Object.entries(thing).flatMap(([name, value]): [string, string][] =>
+    typeof value === 'object' ? propertiesOf(value) : [[name, String(value)]],
+  );
+}
+
+/** What a piece of evidence is known by: an analyst must find it in the event, under whatever key. */
+const identities = new Set([
+  'userPrincipalName',
+  'primaryAddress',
+  'recipientEmailAddress',
+  'deviceDnsName',
+  'mdeDeviceId',
+  'ipAddress',
+  'senderIp',
+  'sha256',
+  'url',
+  'networkMessageId',
+  'processCommandLine',
+  'registryKey',
+  'appId',
+  'resourceId',
+  'imageId',
+]);
+
+/** Keys that say who, where and what, and may only hold what the evidence holds. */
+const entityKeys =
+  'suser suid duser duid shost dhost src dst c6a2 c6a3 sntdom dntdom fname fileHash fileId'.split(' ');
+
+/** Evidence of the alert that no event tells, and values of events that no evidence has. */
+function differences(alert: Alert, events: readonly Record<string, string>[]): string[] {
+  const properties = propertiesOf(alert.evidence);
+  const told = events
+    .flatMap((event) => Object.values(event))
+    .join('\n')
+    .toLowerCase();
+  const missing = properties.filter(
+    ([name, value]) => identities.has(name) && !told.includes(value.trim().toLowerCase()),
+  );
+  const known = properties.map(([, value]) => value.toLowerCase());
+  // `DOMAIN\\name` is made of two properties, and the host of a URL is none of its own.
+  const isKnown = (value: string) =>
+    value.split('\\').every((part) => known.includes(part)) ||
+    known.some((text) => text.includes(`//${value}/`));
+  const forged = events.flatMap((event) =>
+    entityKeys.flatMap((key) => {
+      const value = event[key]?.toLowerCase();
+      return value === undefined || isKnown(value) ? [] : [`${key}=${value}`];
+    }),
+  );
+  return [...missing.map(([name, value]) => `no ${name} ${value}`), ...forged];
 }
 
 function found({ cef }: RsyslogMessage): Record<string, string> {
@@ -113,6 +169,12 @@ server: { listen: 'off' }
       expect(await relay.end('SIGTERM'), relay.log).toBe(0);
 
       const messages = rsyslog.messages();
+      for (const message of messages) {
+        // Two parsers that share nothing agree on every key, those of the evidence too.
+        const { xternalId, ...rest } = message.cef?.Extensions ?? {};
+        const { extension } = parseCef(message.msg);
+        expect({ externalId: xternalId, ...rest }).toEqual(Object.fromEntries(extension));
+      }
       const byId = Map.groupBy(messages, (message) => found(message).xternalId);
       for (const alert of alerts) {
         const events = byId.get(cefId(alert.id)) ?? [];
@@ -121,6 +183,7 @@ server: { listen: 'off' }
         // The fields of an alert may stand in any of its parts; in each where they stand they are right.
         const fields = Object.assign({}, ...events.toReversed().map(found));
         expect(fields).toMatchObject(expected(alert));
+        expect(differences(alert, events.map(found)), alert.id).toEqual([]);
       }
       const numbers = messages.map(({ sd }) => Number(/sequenceId="(\d+)"/.exec(sd)?.[1]));
       expect(numbers).toEqual(messages.map((_, index) => index + 1));

@@ -8,7 +8,7 @@ import { testCertificates } from '../support/certificates.ts';
 import { startClosingPeer } from '../support/closing-peer.ts';
 import { sinkTo } from './delivering-to.ts';
 
-/** For a long look: `SYSLOG_TRIES=1000 npx vitest run test/process/syslog-closing-peer.test.ts`. */
+/** `npm run test:long` makes 1,000. */
 const TRIES = Number(process.env.SYSLOG_TRIES ?? 60);
 
 const CLOSES_AFTER_MS = 6;

@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'vitest';
 import { Closers } from '../../src/lib/closers.ts';
 import { roomOf, START as START_PACE } from '../../src/sinks/syslog/pace.ts';
 import { whyMissing } from '../peers/missing.ts';
+import { testCertificates } from '../support/certificates.ts';
 import { collectLog } from '../support/log.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { makeNamespace } from '../support/namespace.ts';
@@ -16,16 +17,17 @@ async function start(
   { onTestFinished }: TestContext,
   count: number,
   behaviour: Behaviour,
-  options: ReceiverOptions & { timeoutMs: number; confirm?: object },
+  options: ReceiverOptions & { timeoutMs: number; confirm?: object; isTls?: boolean },
 ) {
   const closers = new Closers();
   onTestFinished(() => closers.close());
-  const receiver = closers.add('receiver', await startReceiver(options));
+  const { timeoutMs, confirm, isTls = false } = options;
+  const tls = { pair: (await testCertificates()).server.good };
+  const receiver = closers.add('receiver', await startReceiver({ ...options, ...(isTls && { tls }) }));
   await receiver.behave(behaviour);
   const log = collectLog();
-  const { timeoutMs, confirm } = options;
   const settings = { confirm: { every: '100ms', after: '1s', ...confirm } };
-  const sink = await sinkTo(receiver, { settings, timeoutMs, log });
+  const sink = await sinkTo(receiver, { settings, isTls, timeoutMs, log });
   const records = numbered(count);
   const journal = new MemoryJournal(records);
   const running = run(journal, sink, { format: sized(EVENT_BYTES) });
@@ -41,35 +43,47 @@ const HALVINGS = Math.ceil(Math.log2(roomOf(START_PACE).bytes / EVENT_BYTES));
 /** Time-outs with one record that make a receiver unconfirmable. */
 const ENOUGH = 3;
 
+/** For two of them; the third takes the longest. */
+const over = [
+  ['tcp', false],
+  ['tls', true],
+] as const;
+
 // Most of the time they wait for the receiver.
 describe.concurrent('a receiver', () => {
-  it('S2: that reads 50 kB/s gets everything, and repeats end when its pace is found', async (context) => {
-    const { expect } = context;
-    const slow = { does: 'read-slowly', bytesPerSecond: 50_000 } as const;
-    const { receiver, records, running } = await start(context, 450, slow, { timeoutMs: 2000 });
-    await running.done();
-    await running.stop('in good order');
-    const found = judge(receiver.events(), records);
-    console.log('50 kB/s:', found, `${running.failures.length} time-outs`);
-    expect(found).toMatchObject({ lost: 0, outOfOrder: 0, renumbered: 0 });
-    expect(new Set(running.failures.map(({ reason }) => reason))).toEqual(new Set(['timeout']));
-    expect(running.failures.length).toBeLessThanOrEqual(HALVINGS);
-    expect(found.repeated * EVENT_BYTES).toBeLessThanOrEqual(HALVED_BYTES);
-  });
+  it.for(over)(
+    'S2: that reads 50 kB/s over %s gets everything, and repeats end when its pace is found',
+    async ([transport, isTls], context) => {
+      const { expect } = context;
+      const slow = { does: 'read-slowly', bytesPerSecond: 50_000 } as const;
+      const { receiver, records, running } = await start(context, 450, slow, { timeoutMs: 2000, isTls });
+      await running.done();
+      await running.stop('in good order');
+      const found = judge(receiver.events(), records);
+      console.log(`50 kB/s over ${transport}:`, found, `${running.failures.length} time-outs`);
+      expect(found).toMatchObject({ lost: 0, outOfOrder: 0, renumbered: 0 });
+      expect(new Set(running.failures.map(({ reason }) => reason))).toEqual(new Set(['timeout']));
+      expect(running.failures.length).toBeLessThanOrEqual(HALVINGS);
+      expect(found.repeated * EVENT_BYTES).toBeLessThanOrEqual(HALVED_BYTES);
+    },
+  );
 
-  it('S2: that never closes gets everything, is called unconfirmable, and repeats end there', async (context) => {
-    const { expect } = context;
-    const deaf = { does: 'keep-open' } as const;
-    const { receiver, records, running, said } = await start(context, 400, deaf, { timeoutMs: 300 });
-    await running.done();
-    await running.stop('in good order');
-    const found = judge(receiver.events(), records);
-    console.log('never closes:', found, `${running.failures.length} time-outs`);
-    expect(found).toMatchObject({ lost: 0, outOfOrder: 0, renumbered: 0 });
-    expect(said('unconfirmable')).toHaveLength(1);
-    expect(running.failures.length).toBeLessThanOrEqual(HALVINGS + ENOUGH);
-    expect(found.repeated * EVENT_BYTES).toBeLessThanOrEqual(HALVED_BYTES);
-  });
+  it.for(over)(
+    'S2: that never closes over %s gets everything, is called unconfirmable, and repeats end there',
+    async ([transport, isTls], context) => {
+      const { expect } = context;
+      const deaf = { does: 'keep-open' } as const;
+      const { receiver, records, running, said } = await start(context, 400, deaf, { timeoutMs: 300, isTls });
+      await running.done();
+      await running.stop('in good order');
+      const found = judge(receiver.events(), records);
+      console.log(`never closes over ${transport}:`, found, `${running.failures.length} time-outs`);
+      expect(found).toMatchObject({ lost: 0, outOfOrder: 0, renumbered: 0 });
+      expect(said('unconfirmable')).toHaveLength(1);
+      expect(running.failures.length).toBeLessThanOrEqual(HALVINGS + ENOUGH);
+      expect(found.repeated * EVENT_BYTES).toBeLessThanOrEqual(HALVED_BYTES);
+    },
+  );
 
   it('S2: that never reads is called unconfirmable; what it has not taken waits for it, and arrives', async (context) => {
     const { expect } = context;

@@ -9,7 +9,7 @@ describe('progressOf()', () => {
     watermark: ticksOfMs(5_000) + 9n,
     readAt: { overlap: 1, sweep: 2 },
     open: [{ kind: 'sweep', from: ticksOfMs(1_000), to: ticksOfMs(4_000), begun: 4_500 }],
-    unreadable: [{ at: ticksOfMs(2_000), retryAt: 9_000 }],
+    unreadable: [{ from: ticksOfMs(2_000), to: ticksOfMs(2_001), retryAt: 9_000 }],
   });
 
   it('tells where a checkpoint of a source stands', () => {
@@ -23,7 +23,7 @@ describe('progressOf()', () => {
   it.each([
     ['no source that we know', 'graph-hearsay', checkpoint],
     ['something else', 'graph-alerts', 'somewhere'],
-    ['another version', 'graph-alerts', checkpoint.replace('"version":2', '"version":3')],
+    ['another version', 'graph-alerts', checkpoint.replace('"version":3', '"version":4')],
   ])('does not guess where one of %s does', (_, type, text) => {
     expect(progressOf(type, text)).toBeUndefined();
   });

@@ -57,6 +57,22 @@ export function writeKeyPair(folder: string, name: string, pair: KeyPair): KeyPa
   return paths;
 }
 
+/** One with a key that TLS does not take any more. Not one of the flavours: not even a receiver gets to see it. */
+export async function weakCertificate(): Promise<KeyPair> {
+  const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  const keys = await crypto.subtle.generateKey(
+    { ...algorithm, modulusLength: 1024, publicExponent: new Uint8Array([1, 0, 1]) },
+    true,
+    ['sign', 'verify'],
+  );
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: `CN=${CLIENT_NAME}`,
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  return { cert: certificate.toString('pem'), key: await pemOf(keys) };
+}
+
 interface Issuer {
   readonly name: string;
   readonly keys: webcrypto.CryptoKeyPair;
@@ -129,8 +145,11 @@ async function issue(leaf: Leaf, issuer?: Issuer): Promise<KeyPair> {
       new ExtendedKeyUsageExtension([leaf.usage]),
     ],
   });
-  const key = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
-  return { cert: certificate.toString('pem'), key: PemConverter.encode(key, 'PRIVATE KEY') };
+  return { cert: certificate.toString('pem'), key: await pemOf(keys) };
+}
+
+async function pemOf({ privateKey }: webcrypto.CryptoKeyPair): Promise<string> {
+  return PemConverter.encode(await crypto.subtle.exportKey('pkcs8', privateKey), 'PRIVATE KEY');
 }
 
 function newKeys(): Promise<webcrypto.CryptoKeyPair> {

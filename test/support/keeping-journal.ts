@@ -36,8 +36,8 @@ export class KeepingJournal implements Pick<Journal, 'checkpoint' | 'append' | '
         told.push({ index, outcome: verdict.outcome });
       }
     }
-    for (const { at } of page.unread ?? []) this.unread.add(at);
     for (const at of page.readAgain ?? []) this.unread.delete(at);
+    for (const { at } of page.unread ?? []) this.unread.add(at);
     this.#checkpoint = page.checkpoint;
     return { ...counts, told };
   }

@@ -90,7 +90,8 @@ export class ModelGraph implements Graph {
 
   /** Filters of all requests but control requests. */
   filters(): string[] {
-    return this.asked.flatMap(({ searchParams }) => searchParams.get('$filter') ?? []);
+    const asked = this.asked.filter(({ searchParams }) => searchParams.get('$top') !== '1');
+    return asked.flatMap(({ searchParams }) => searchParams.get('$filter') ?? []);
   }
 }
 

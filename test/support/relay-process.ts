@@ -1,26 +1,39 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 const program = join(import.meta.dirname, '../../dist/main.js');
 
 /** The built relay as a process of its own. */
 export class RelayProcess {
-  readonly #args: readonly string[];
+  readonly #command: readonly string[];
   #child: ChildProcess | undefined;
+  #ended: Promise<NodeJS.Signals | number> | undefined;
   /** Everything it has logged, over all starts. */
   log = '';
+  /** How much of it was there before the last start. */
+  #before = 0;
 
   constructor(config: string) {
-    this.#args = [program, 'run', '--config', config];
+    this.#command = [process.execPath, program, 'run', '--config', config];
   }
 
-  start(): void {
-    const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  /**
+   * @param before command that runs it, in the same process
+   * @throws {Error} it has not been built: else a test would wait for what never comes
+   */
+  start(before: readonly string[] = []): void {
+    if (!existsSync(program)) throw new Error(`there is no ${program}: run "npm run build" first`);
+    const [command, ...args] = [...before, ...this.#command];
+    const child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.on('data', (data: Buffer) => {
       this.log += data.toString();
     });
+    this.#before = this.log.length;
     this.#child = child;
+    this.#ended = once(child, 'exit').then(([code, signal]) => signal ?? code);
   }
 
   get pid(): number | undefined {
@@ -31,13 +44,20 @@ export class RelayProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** How the one that was started last has ended: by which signal, or with which exit code. */
+  async ended(): Promise<NodeJS.Signals | number | undefined> {
+    return await this.#ended;
+  }
+
   /** Ends it by a signal and gives its exit code, `null` when the signal killed it. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
     if (!child || !this.running) return child?.exitCode ?? null;
-    const ended = once(child, 'exit');
+    // Before that it does not listen, and would be killed by what should end it.
+    const listens = () => this.log.includes('"msg":"starting"', this.#before);
+    while (signal !== 'SIGKILL' && this.running && !listens()) await setImmediate();
     child.kill(signal);
-    await ended;
+    await this.ended();
     return child.exitCode;
   }
 }

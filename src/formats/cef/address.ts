@@ -31,6 +31,11 @@ export function isRoutable(address: Address): boolean {
     : !/^(?:::1?$|fe[89ab]|ff)/.test(address.text);
 }
 
+/** Unspecified and broadcast addresses are nobody's: products write them where they know none. */
+export function isNobodys(address: Address): boolean {
+  return ['0.0.0.0', '255.255.255.255', '::', '0:0:0:0:0:0:0:0'].includes(address.text);
+}
+
 /** A MAC address as six pairs with colons; `undefined` when it is none. */
 export function parseMac(value: string): string | undefined {
   const digits = value.replace(/[:.-]/g, '');

@@ -3,7 +3,8 @@ import type { Json, RelayRecord } from '../../core/record.ts';
 import { msOfTicks, ticksOf } from '../../core/ticks.ts';
 import { Draft } from './draft.ts';
 import { type Actions, readEvidenceOf } from './entities.ts';
-import { externalIdOf } from './header.ts';
+import { clean } from './escape.ts';
+import { categoryOf, externalIdOf } from './header.ts';
 import { place } from './place.ts';
 import { compactJson, known, list, object, text, texts, type Untrusted } from './read.ts';
 
@@ -17,11 +18,12 @@ export function draftOf(record: RelayRecord, alert: Alert): Draft {
   const draft = new Draft();
   const { entities, actions, tags } = readEvidenceOf(alert.evidence, text(alert.serviceSource));
 
-  draft.set('externalId', externalIdOf(record.id));
+  const externalId = externalIdOf(record.id);
+  draft.set('externalId', externalId);
   draft.set('rt', timestamp(record.timeMs) || timestamp(record.createdMs));
   draft.set('start', date(alert.firstActivityDateTime));
   draft.set('end', date(alert.lastActivityDateTime));
-  draft.set('cat', text(alert.category));
+  draft.set('cat', categoryOf(alert));
   draft.set('act', actionOf(actions));
   draft.set('outcome', record.outcome);
   draft.set('msg', text(alert.description));
@@ -46,6 +48,10 @@ export function draftOf(record: RelayRecord, alert: Alert): Draft {
 
   place(entities, draft);
   draft.itemsOfMisfits();
+  // Elsewhere the link has the whole of an id that was shortened.
+  if (externalId !== clean(record.id) && !text(alert.alertWebUrl).includes(record.id)) {
+    draft.item(`id:${record.id}`);
+  }
   for (const tag of new Set([...texts(fromEither(alert, 'systemTags')), ...tags])) draft.item(`tag:${tag}`);
   for (const [name, value] of Object.entries(object(fromEither(alert, 'customDetails')))) {
     if (name.startsWith('@')) continue;

@@ -1,7 +1,7 @@
 import type { Format } from '../../core/format.ts';
 import { type Alert, draftOf } from './alert.ts';
 import { clean, createEncoder, type Escaping } from './escape.ts';
-import { classIdOf, nameOf, productOf, type SignatureId, severityOf } from './header.ts';
+import { classIdOf, nameOf, productOf, type Severities, type SignatureId, severityOf } from './header.ts';
 import { heartbeatLine } from './heartbeat.ts';
 import { renderParts } from './parts.ts';
 import { object, text } from './read.ts';
@@ -9,6 +9,7 @@ import { object, text } from './read.ts';
 export interface CefOptions extends Escaping {
   readonly vendor: string;
   readonly signatureId: SignatureId;
+  readonly severity: Severities;
 }
 
 /** The format of profile `defender`: an alert as one CEF event, or as several when it is too large for one. */
@@ -26,7 +27,7 @@ export function createCef(options: CefOptions): Format {
       product: productOf(text(alert.serviceSource)),
       classId: classIdOf(alert, options.signatureId),
       name: name.text,
-      severity: severityOf(record.severity),
+      severity: severityOf(record.severity, options.severity),
       draft,
     };
     const isFirstTelling = record.outcome === 'new' || record.outcome === 'update';

@@ -1,9 +1,9 @@
 import type { Json } from '../../core/record.ts';
-import type { Reading, Side } from './evidence/reading.ts';
+import type { Note, Reading, Side } from './evidence/reading.ts';
 import { readEvidence } from './evidence/types.ts';
 import { list, object, text, texts } from './read.ts';
 
-/** A piece of evidence, top-level or nested, that stands once in an event however often the alert names it. */
+/** A piece of evidence, top-level or nested. */
 export interface Entity {
   /** Its type, as cs6 calls it. */
   readonly word: string;
@@ -11,6 +11,8 @@ export interface Entity {
   readonly side: Side;
   readonly roles: readonly string[];
   readonly verdict: string;
+  /** One before it is the same thing, or tells about it: this one says nothing more, or has something to add. */
+  readonly again?: 'same' | 'more';
 }
 
 /** What the products did about the evidence: every `remediationStatus` and `detectionStatus`. */
@@ -35,7 +37,7 @@ interface Found extends Entity {
   readonly sideless: boolean;
 }
 
-/** The evidence of an alert, nested evidence too: ranked, each thing once. */
+/** The evidence of an alert, nested evidence too: ranked, and with what comes again marked. */
 export function readEvidenceOf(raw: Json | undefined, serviceSource: string): Evidence {
   const found: Found[] = [];
   const actions = new Set<string>();
@@ -72,7 +74,7 @@ export function readEvidenceOf(raw: Json | undefined, serviceSource: string): Ev
   };
   for (const item of list(raw)) visit('evidence', item, 0);
 
-  const entities = remoteParties(found, serviceSource).sort((a, b) => a.rank - b.rank);
+  const entities = apart(remoteParties(found, serviceSource).sort((a, b) => a.rank - b.rank));
   return { entities: once(firstMessageFirst(entities)), actions, tags: [...tags] };
 }
 
@@ -151,6 +153,27 @@ function remoteParties(found: readonly Found[], serviceSource: string): Found[] 
   );
 }
 
+const hostile = ['attacker', 'commandAndControl'];
+const harmed = ['attacked', 'compromised'];
+
+/**
+ * To a receiver, host and address of a side are one machine. Where the roles put the address of an attacker on the side
+ * of the device that it harmed, it stands on the other side; in cs6 only, when there is a device on that side too.
+ */
+function apart(entities: readonly Entity[]): readonly Entity[] {
+  const hosts = entities.filter(({ reading }) => reading.group === 'host');
+  const own = new Set(hosts.flatMap(({ reading }) => reading.addresses ?? []));
+  const has = ({ roles }: Entity, some: readonly string[]) => roles.some((role) => some.includes(role));
+  return entities.map((entity) => {
+    const { group, ...keyless } = entity.reading;
+    if (group !== 'address' || !has(entity, hostile) || own.has(keyless.value)) return entity;
+    const host = hosts.find(({ side }) => side === entity.side);
+    if (!host || !has(host, harmed) || has(host, hostile)) return entity;
+    if (hosts.some(({ side }) => side !== entity.side)) return { ...entity, reading: keyless };
+    return { ...entity, side: entity.side === 'source' ? 'destination' : 'source' };
+  });
+}
+
 /** A message knows its sender and recipient better than the users and mailboxes beside it. */
 function firstMessageFirst(entities: readonly Entity[]): readonly Entity[] {
   const index = entities.findIndex(({ reading }) => reading.group === 'message');
@@ -158,22 +181,57 @@ function firstMessageFirst(entities: readonly Entity[]): readonly Entity[] {
   return message ? [message, ...entities.slice(0, index), ...entities.slice(index + 1)] : entities;
 }
 
-/** Leaves out what an entity before it is or covers. */
+/** What has been told of one thing so far: roles, judgements and notes. */
+type Said = Set<string>;
+
+/** Who sent and who got a message, and from where, is clear from its keys. */
+const saidByMessage = ['source', 'destination', 'contextual'];
+
+/** Marks what an entity before it is or covers, so that it only adds what that has not said. */
 function once(entities: readonly Entity[]): readonly Entity[] {
-  const ids = new Set<string>();
-  /** Names, and whether the entity had ids too. */
-  const names = new Map<string, boolean>();
-  return entities.filter(({ word, reading }, index) => {
+  const byId = new Map<string, Said>();
+  /** By name, and whether the entity had ids too. */
+  const byName = new Map<string, { readonly said: Said; readonly hasIds: boolean }>();
+  return entities.map((entity, index) => {
+    const { word, reading } = entity;
     const own = reading.ids ?? [];
     const hasIds = own.length > 0;
     // Without id or name two of them are the same when cs6 would say the same.
     const name = reading.name ?? (hasIds ? '' : `${word}:${reading.value}`);
-    const named = !name.endsWith(':') && name !== '' ? names.get(name) : undefined;
-    if (own.some((id) => ids.has(id)) || (named !== undefined && !(named && hasIds))) return false;
-    for (const id of own) ids.add(id);
+    const isNamed = !name.endsWith(':') && name !== '';
+    const namesake = isNamed ? byName.get(name) : undefined;
+    const before =
+      own.map((id) => byId.get(id)).find(Boolean) ??
+      (namesake?.hasIds && hasIds ? undefined : namesake?.said);
+
+    const said = before ?? new Set(sayings(entity));
+    for (const id of own) if (!byId.has(id)) byId.set(id, said);
+    if (isNamed && !namesake) byName.set(name, { said, hasIds });
+    if (before) return again(entity, before);
+    const isMessage = reading.group === 'message';
     // Only the first message fills keys, so only that covers its people.
-    if (reading.group !== 'message' || index === 0) for (const id of reading.covers ?? []) ids.add(id);
-    if (name !== '' && !names.has(name)) names.set(name, hasIds);
-    return true;
+    if (isMessage && index > 0) return entity;
+    for (const id of reading.covers ?? []) {
+      if (!byId.has(id)) byId.set(id, isMessage ? new Set(saidByMessage) : said);
+    }
+    return entity;
   });
+}
+
+/** What an entity says besides what it is. */
+function sayings({ roles, verdict, reading }: Entity): readonly string[] {
+  const isBad = verdict === 'malicious' || verdict === 'suspicious';
+  return [...roles, ...(isBad ? [verdict] : []), ...(reading.notes ?? []).map(noteText)];
+}
+
+const noteText = ([name, value]: Note): string => (value === '' ? '' : `${name}:${value}`);
+
+/** A further sight of something, with the notes that are new. */
+function again(entity: Entity, said: Said): Entity {
+  const isNew = (saying: string) => saying !== '' && !said.has(saying);
+  const notes = (entity.reading.notes ?? []).filter((note) => isNew(noteText(note)));
+  const news = sayings(entity).filter(isNew);
+  for (const saying of news) said.add(saying);
+  const reading = { ...entity.reading, notes, details: [] };
+  return { ...entity, reading, again: news.length > 0 ? 'more' : 'same' };
 }

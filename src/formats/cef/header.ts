@@ -22,18 +22,17 @@ export function productOf(serviceSource: string): string {
   return products.get(serviceSource) ?? 'Microsoft Defender';
 }
 
-/** CEF's bands: 0-3 low, 4-6 medium, 7-8 high, 9-10 very high. */
-const severities: ReadonlyMap<string, number> = new Map([
-  ['informational', 1],
-  ['low', 3],
-  ['medium', 6],
-  ['high', 8],
-  ['critical', 10],
-]);
+/**
+ * CEF's number for each severity of Graph. Its bands: 0-3 low, 4-6 medium, 7-8 high, 9-10 very high. One that we do not
+ * know must not fall below a rule for "medium".
+ */
+export const defaultSeverities = { unknown: 5, informational: 1, low: 3, medium: 6, high: 8, critical: 10 };
 
-/** One that we do not know is 5: it must not fall below a rule for "medium". */
-export function severityOf(severity: string): number {
-  return severities.get(severity.toLowerCase()) ?? 5;
+export type Severities = Readonly<typeof defaultSeverities>;
+
+export function severityOf(severity: string, severities: Severities): number {
+  const word = severity.toLowerCase();
+  return Object.hasOwn(severities, word) ? severities[word as keyof Severities] : severities.unknown;
 }
 
 export type SignatureId = 'detector' | 'category' | 'title';
@@ -46,7 +45,7 @@ export function classIdOf(alert: Untrusted<Graph.Alert>, by: SignatureId): strin
   const slug = () => `title:${slugOf(text(alert.title))}`;
   if (by === 'title') return slug();
   const id =
-    (by === 'category' ? clean(text(alert.category)) : '') ||
+    (by === 'category' ? clean(categoryOf(alert)) : '') ||
     detector(text(alert.detectorId)) ||
     detector(text(alert.alertPolicyId)) ||
     slug();
@@ -75,11 +74,17 @@ function slugOf(title: string): string {
   return start.replace(/[\ufffd-]+$/, '') || 'alert';
 }
 
+/** The category; empty when it is Microsoft's word for having none. */
+export function categoryOf(alert: Untrusted<Graph.Alert>): string {
+  const category = text(alert.category);
+  return category.toLowerCase() === 'none' ? '' : category;
+}
+
 /** Title, else category, else a word: a header field may not be empty. */
 export function nameOf(alert: Untrusted<Graph.Alert>): { readonly text: string; readonly cut: boolean } {
   const title = shorten(text(alert.title), 512);
   if (title.text !== '') return title;
-  const category = shorten(text(alert.category), 512);
+  const category = shorten(categoryOf(alert), 512);
   return category.text === '' ? { text: 'Alert', cut: false } : category;
 }
 

@@ -3,13 +3,17 @@ import type { Format } from '../../core/format.ts';
 import type { Plugin } from '../../core/plugin.ts';
 import type { FormatContext } from '../context.ts';
 import { createCef } from './cef.ts';
+import { defaultSeverities } from './header.ts';
+
+const number = (name: keyof typeof defaultSeverities, what: string) =>
+  z.int().min(0).max(10).default(defaultSeverities[name]).describe(`Severity in CEF of ${what}.`);
 
 const schema = z.strictObject({
   type: z.literal('cef'),
   profile: z
     .enum(['defender'])
     .default('defender')
-    .describe('Which fields go where; see the tables on this page.'),
+    .describe('Which fields go where; the page of CEF has the tables.'),
   signatureId: z
     .enum(['detector', 'category', 'title'])
     .default('detector')
@@ -20,6 +24,16 @@ const schema = z.strictObject({
     .max(63)
     .default('Microsoft')
     .describe('Device Vendor. Splunk Connect for Syslog takes `Microsoft` for Windows logs.'),
+  severity: z
+    .strictObject({
+      unknown: number('unknown', 'an alert whose severity is not known, or new'),
+      informational: number('informational', 'an informational alert'),
+      low: number('low', 'an alert of low severity'),
+      medium: number('medium', 'an alert of medium severity'),
+      high: number('high', 'an alert of high severity'),
+      critical: number('critical', 'a critical alert'),
+    })
+    .prefault({}),
   equals: z
     .enum(['escape', 'replace'])
     .default('escape')

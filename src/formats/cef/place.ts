@@ -17,6 +17,8 @@ const keysOf: Readonly<Record<Exclude<Slot, 'address'>, Readonly<Record<Side, Ke
   ntDomain: { source: 'sntdom', destination: 'dntdom' },
 };
 
+const sides = ['source', 'destination'] as const;
+
 const addressKeys = ['src', 'dst', 'c6a2', 'c6a3'] as const;
 
 const sided: ReadonlySet<Group> = new Set(['user', 'host', 'nic', 'address']);
@@ -37,7 +39,7 @@ export function place(entities: readonly Entity[], draft: Draft): void {
 
   const tryToPlace = (entity: Entity): void => {
     const { group, claims = [], cs5Label } = entity.reading;
-    if (!group) return;
+    if (!group || entity.again) return;
     const first = claims.find(([, value]) => value !== '');
     if (!first && group !== 'connection') return;
     const key = first && keyFor(first[0], first[1], first[2] ?? entity.side);
@@ -53,6 +55,7 @@ export function place(entities: readonly Entity[], draft: Draft): void {
   for (const entity of entities) {
     if (placed.has(entity)) fill(draft, entity.reading.extras ?? [], entity.side, entity.reading.cs5Label);
   }
+  for (const entity of entities) if (entity.again) fillUser(entity, draft);
   if (!taken.has('file//')) {
     const image = entities.find((entity) => placed.has(entity) && entity.reading.fileClaims);
     fill(draft, image?.reading.fileClaims ?? [], 'source');
@@ -60,12 +63,25 @@ export function place(entities: readonly Entity[], draft: Draft): void {
 
   // A connection is told whole: its ends may have found other keys, or none.
   const isTold = (entity: Entity) => placed.has(entity) && entity.reading.group !== 'connection';
-  for (const entity of entities) if (!isTold(entity)) draft.item(describe(entity));
+  for (const entity of entities) {
+    if (!isTold(entity) && entity.again !== 'same') draft.item(describe(entity));
+  }
   for (const entity of entities) {
     if (!isTold(entity)) continue;
     const where = sided.has(entity.reading.group ?? 'message') && entity.side === 'destination';
     for (const [name, value] of [...lostAddress(entity, entities, draft), ...(entity.reading.notes ?? [])]) {
       if (value !== '') draft.item(`${name}:${value}${where ? '[destination]' : ''}`);
+    }
+  }
+}
+
+/** A message knows of a user no more than the address; id and domain come from whoever tells them too. */
+function fillUser({ reading }: Entity, draft: Draft): void {
+  if (reading.group !== 'user') return;
+  const name = reading.claims?.find(([to]) => to === 'user')?.[1].toLowerCase();
+  for (const side of sides) {
+    if (name && draft.values.get(keysOf.user[side])?.toLowerCase() === name) {
+      fill(draft, reading.claims ?? [], side);
     }
   }
 }
@@ -85,6 +101,7 @@ function fill(draft: Draft, claims: readonly Claim[], entitySide: Side, cs5Label
   for (const [to, value, side = entitySide] of claims) {
     if (value === '') continue;
     if (to === 'port' && !isEndOf(claims, draft, side)) continue;
+    if (to === 'proto' && !sides.some((at) => isEndOf(claims, draft, at))) continue;
     // One address on both sides would say that it spoke with itself.
     if (to === 'address' && stands(value, draft)) continue;
     const key = keyFor(to, value, side);
@@ -102,7 +119,7 @@ function stands(address: string, draft: Draft): boolean {
   return text !== undefined && addressKeys.some((key) => draft.values.get(key) === text);
 }
 
-/** A port goes with its own address only. */
+/** A port goes with its own address only, a protocol with one of them. */
 function isEndOf(claims: readonly Claim[], draft: Draft, side: Side): boolean {
   const address = claims.find(([to, , at]) => to === 'address' && at === side)?.[1] ?? '';
   const parsed = parseAddress(address)?.text;

@@ -27,6 +27,9 @@ export class BatchTable {
   readonly #first: StatementSync;
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
+  readonly #meant: StatementSync;
+  readonly #next: StatementSync;
+  readonly #retarget: StatementSync;
 
   constructor(database: DatabaseSync, broken: Broken) {
     this.#broken = broken;
@@ -36,6 +39,11 @@ export class BatchTable {
     this.#first = database.prepare(`${head} ORDER BY id LIMIT 1`);
     this.#insert = database.prepare('INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#delete = database.prepare('DELETE FROM batch WHERE id = ?');
+    this.#meant = database.prepare('SELECT id, records FROM batch WHERE target = ? AND id >= ?');
+    this.#next = database.prepare(
+      `${head} WHERE id > ? AND (target IS NULL OR target = ?) ORDER BY id LIMIT 1`,
+    );
+    this.#retarget = database.prepare('UPDATE batch SET target = ?, hash = ? WHERE id = ?');
     const sequence = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'batch'");
     this.last = one<{ seq: number }>(sequence)?.seq ?? 0;
     this.ordinal = this.#check(database);
@@ -57,11 +65,16 @@ export class BatchTable {
 
   /** A batch, checked; its text is made when asked for. */
   read(id: number): { head: BatchHead; text: () => string } {
+    const { head, data } = this.#read(id);
+    return { head, text: () => decompress(data) };
+  }
+
+  #read(id: number): { head: BatchHead; data: Uint8Array } {
     const row = one<BatchHead & { hash: string; data: Uint8Array }>(this.#row, id);
     if (!row) return this.#broken(`batch ${id} is missing`);
     const { hash, data, ...head } = row;
     if (hash !== batchHash(head, data)) this.#broken(`batch ${id} is not as it was written`);
-    return { head, text: () => decompress(data) };
+    return { head, data };
   }
 
   head(id: number): BatchHead | undefined {
@@ -79,6 +92,31 @@ export class BatchTable {
     return head.ordinal + (head.target === null ? cursor.index + 1 : 0);
   }
 
+  /** Records after `cursor` that a sink is still to be given: those for every sink, and those for it alone. */
+  pending(sink: string, cursor: Cursor): number {
+    const alone = this.#meantFor(sink, cursor).reduce((sum, { id, records }) => {
+      return sum + records - (id === cursor.batch ? cursor.index + 1 : 0);
+    }, 0);
+    return this.ordinal - this.ordinalAfter(cursor) + alone;
+  }
+
+  /** The first batch after that of `cursor` that a sink is given. */
+  nextFor(sink: string, { batch }: Cursor): BatchHead | undefined {
+    return one(this.#next, batch, sink);
+  }
+
+  /** What waits for a sink alone waits for another one from now on. */
+  retarget(from: string, to: string, cursor: Cursor): void {
+    for (const { id } of this.#meantFor(from, cursor)) {
+      const { head, data } = this.#read(id);
+      this.#retarget.run(to, batchHash({ ...head, target: to }, data), id);
+    }
+  }
+
+  #meantFor(sink: string, { batch }: Cursor): { id: number; records: number }[] {
+    return this.#meant.all(sink, batch) as unknown as { id: number; records: number }[];
+  }
+
   /** The cursor that says "all is done". */
   end(): Cursor {
     const head = this.head(this.last);
@@ -92,23 +130,27 @@ export class BatchTable {
     return batch === START.batch && index === START.index && (this.first()?.id ?? 1) === 1;
   }
 
-  /** Puts records (see `encodeRecord`) in a batch of their own. */
-  append(records: readonly string[], at: number): void {
+  /**
+   * Puts records (see `encodeRecord`) in a batch of their own.
+   *
+   * @param target the only sink that is given them
+   */
+  append(records: readonly string[], at: number, target: string | null = null): void {
     const text = records.join('');
     const head: BatchHead = {
       id: this.last + 1,
       format: FORMAT,
-      target: null,
+      target,
       ordinal: this.ordinal,
       records: records.length,
       bytes: Buffer.byteLength(text),
       at,
     };
     const data = compress(text);
-    const { id, format, target, ordinal, bytes } = head;
+    const { id, format, ordinal, bytes } = head;
     this.#insert.run(id, format, target, ordinal, records.length, bytes, at, batchHash(head, data), data);
     this.last = id;
-    this.ordinal += records.length;
+    if (target === null) this.ordinal += records.length;
   }
 
   delete(id: number): void {

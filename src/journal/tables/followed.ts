@@ -9,6 +9,7 @@ export class FollowedTable {
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
   readonly #deleteSink: StatementSync;
+  readonly #rename: StatementSync;
   readonly #prune: StatementSync;
   readonly #oldest: StatementSync;
   #count: number;
@@ -23,6 +24,7 @@ export class FollowedTable {
     this.#insert = database.prepare('INSERT INTO followed VALUES (?, ?, ?, ?)');
     this.#delete = database.prepare(`DELETE FROM followed WHERE ${key}`);
     this.#deleteSink = database.prepare('DELETE FROM followed WHERE sink = ?');
+    this.#rename = database.prepare('UPDATE followed SET sink = ? WHERE sink = ?');
     this.#prune = database.prepare(oldest('source = ? AND as_of < ?'));
     this.#oldest = database.prepare(oldest('source = ?'));
     const count = database.prepare('SELECT count(*) AS count FROM followed');
@@ -43,6 +45,11 @@ export class FollowedTable {
 
   delete(sink: string, source: number, id: string): void {
     this.#count -= Number(this.#delete.run(sink, source, keyText(id)).changes);
+  }
+
+  /** The sink has another name. */
+  rename(from: string, to: string): void {
+    this.#rename.run(to, from);
   }
 
   /** The sink has been let go of. */

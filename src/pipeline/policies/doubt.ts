@@ -11,11 +11,14 @@ const MOST_REFUSALS = 10;
  */
 export class Doubt {
   #waiting: readonly Outcome[] = [];
+  /** Refusals that only heartbeats have proved, since a record was accepted. */
+  #byHeartbeat = 0;
 
   /** Takes what the sink has answered, in the order of the journal; gives what is certain now, in the same order. */
   answered(outcomes: readonly Outcome[]): readonly Outcome[] {
     const all = [...this.#waiting, ...outcomes];
     const accepted = all.findLastIndex(({ delivered }) => delivered !== undefined);
+    if (accepted >= 0) this.#byHeartbeat = 0;
     const doubtful = all.findIndex(({ rejection }, index) => index > accepted && rejection !== undefined);
     if (doubtful < 0) {
       this.#waiting = [];
@@ -23,6 +26,19 @@ export class Doubt {
     }
     this.#waiting = compacted(all.slice(doubtful));
     return all.slice(0, doubtful);
+  }
+
+  /**
+   * The sink has accepted a heartbeat: what it refused before that is certain now, too. Not without end, for it may
+   * take heartbeats and no record at all.
+   */
+  heartbeat(): readonly Outcome[] {
+    const certain = this.#waiting;
+    const refusals = refusalsOf(certain).length;
+    if (refusals === 0 || this.#byHeartbeat + refusals >= MOST_REFUSALS) return [];
+    this.#byHeartbeat += refusals;
+    this.#waiting = [];
+    return certain;
   }
 
   /** @throws {HeldBackError} too much is in doubt; all of it is kept */

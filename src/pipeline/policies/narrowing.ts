@@ -31,7 +31,7 @@ interface Suspect {
  * Finds the record that breaks a connection or a batch whenever it is sent, so that it does not block its sink for
  * ever (traps S9, S14, S15). A window that broke three times is narrowed to a tenth, and again each time that it
  * breaks, down to one record; when all that was in it has passed it is widened again. A record that breaks the
- * sink alone is only a suspect, for the sink may be down: before a further try another record is sent. When
+ * sink alone is only a suspect, for the sink may be down: before a further try something else is sent. When
  * that is taken and the suspect breaks the sink again, ten times over ten minutes, it is poison.
  */
 export class Narrowing {
@@ -43,6 +43,7 @@ export class Narrowing {
   /** The last one that was out then. */
   #until: Cursor | undefined;
   #suspect: Suspect | undefined;
+  #turn = 0;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -55,6 +56,19 @@ export class Narrowing {
   get suspect(): Step | undefined {
     const { step, breaks = 0, unproved } = this.#suspect ?? {};
     return unproved && breaks >= BREAKS ? step : undefined;
+  }
+
+  /**
+   * Which of the others to try, from 0. When it breaks the sink as well the next time another one is tried; what has
+   * proved something is tried again.
+   */
+  get turn(): number {
+    return this.#turn;
+  }
+
+  /** The one of this turn is sent; or there is none (`undefined`), and it begins anew. */
+  trying(turn: number | undefined): void {
+    this.#turn = turn === undefined ? 0 : turn + 1;
   }
 
   /** The sink broke while these records were out. Returns the error, with the time of the next try where that matters. */
@@ -87,8 +101,9 @@ export class Narrowing {
     this.limit = this.limit >= MOST_NARROW ? Number.POSITIVE_INFINITY : this.limit * FACTOR;
   }
 
-  /** The sink has taken another record after the suspect broke it. */
-  proved(): void {
+  /** The sink has taken what was tried, after the suspect broke it. */
+  proved(turn: number): void {
+    this.#turn = turn;
     if (!this.#suspect) return;
     this.#suspect.tries++;
     this.#suspect.unproved = false;
@@ -100,7 +115,7 @@ export class Narrowing {
     if (!step || unproved || sinceMs === undefined || compareCursors(step.end.cursor, cursor) !== 0)
       return undefined;
     if (tries === undefined || tries < TRIES || this.#now() - sinceMs < TRIES_MS) return undefined;
-    return `broke the sink ${tries} times when it was sent alone, and each time the sink took another one after it`;
+    return `broke the sink ${tries} times when it was sent alone, and each time the sink took something else after it`;
   }
 
   #suspects(step: Step): number | undefined {

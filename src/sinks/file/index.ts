@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, place, size } from '../../lib/fields.ts';
+import { duration, EXAMPLE, place, size } from '../../lib/fields.ts';
 import type { SinkPlugin } from '../context.ts';
 import { FileSink, syncs } from './file-sink.ts';
 import { compressions } from './rotation.ts';
@@ -14,7 +14,9 @@ const mode = z
 
 const schema = z.strictObject({
   type: z.literal('file'),
-  path: place().describe('File to append to; made when missing, its folder is not.'),
+  path: place()
+    .describe('File to append to; made when missing, its folder is not.')
+    .meta({ [EXAMPLE]: '/var/log/defender-relay/alerts.cef' }),
   mode: mode.prefault('0640').describe('Permissions, in octal, of a file that is made.'),
   fsync: z
     .enum(syncs)

@@ -59,6 +59,7 @@ function fileOf({ localAddress }: FourTuple): string {
 }
 
 const NOTHING_KNOWN: Outstanding = { unacknowledgedBytes: 0, isFull: false };
+const ALL: Outstanding = { unacknowledgedBytes: Number.POSITIVE_INFINITY, isFull: false };
 
 /** What the kernel says; `unknown`: it cannot be asked. */
 export type Acknowledgement = 'acknowledged' | 'ended' | 'unknown';
@@ -68,6 +69,11 @@ const FIRST_LOOK_MS = 5;
 const LAST_LOOK_MS = 100;
 /** The list changes while it is read, and may lack for once what is there. */
 const LOOKS_IN_VAIN = 3;
+const NOT_ASKED =
+  'the kernel cannot be asked what a receiver has acknowledged, so that one that closes by itself just while the last bytes are on their way is taken to have read them';
+
+/** There is no such list, or it is not for us. Any other error passes. */
+const LASTING = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
 
 /**
  * Asks the kernel whether the peer's kernel has acknowledged every byte of a connection, and waits until it has.
@@ -75,48 +81,65 @@ const LOOKS_IN_VAIN = 3;
  */
 export class Acknowledged {
   readonly #read: (file: string) => Promise<string>;
-  readonly #told: (why: string) => void;
-  #isOff = false;
+  readonly #told: (trouble: string) => void;
+  #trouble: string | undefined;
+  /** It has shown one of our connections, so that it shows them. */
+  #isProven = false;
 
-  /** @param told of the kernel not being able to answer, and why; once */
+  /** @param told of what {@link trouble} is, once */
   constructor(
-    told: (why: string) => void,
+    told: (trouble: string) => void,
     read: (file: string) => Promise<string> = (file) => readFile(file, 'latin1'),
   ) {
     this.#told = told;
     this.#read = read;
   }
 
+  /** That the kernel cannot be asked here, so that nobody asks it any more, and why. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
   /** Rejects by the signal only. */
   async all(tuple: FourTuple, signal: AbortSignal): Promise<Acknowledgement> {
-    let inVain = 0;
-    for (let ms = FIRST_LOOK_MS; !this.#isOff; ms = Math.min(2 * ms, LAST_LOOK_MS)) {
-      const found = await this.#look(tuple);
-      if (found && !found.isOpen) return 'ended';
-      if (found?.unacknowledgedBytes === 0) return 'acknowledged';
-      if (!found && ++inVain === LOOKS_IN_VAIN) this.#off(`${fileOf(tuple)} does not list our connections`);
-      else await wait(ms, signal);
+    for (let ms = FIRST_LOOK_MS; ; ms = Math.min(2 * ms, LAST_LOOK_MS)) {
+      const found = await this.#find(tuple, signal);
+      if (!found) return 'unknown';
+      if (!found.isOpen) return 'ended';
+      if (found.unacknowledgedBytes === 0) return 'acknowledged';
+      await wait(ms, signal);
     }
-    return 'unknown';
   }
 
-  /** All bytes once it has ended, none where that cannot be known. */
+  /** All bytes once it has ended, and when it cannot be found for once; none where that can never be known. */
   async outstanding(tuple: FourTuple): Promise<Outstanding> {
-    const found = this.#isOff ? undefined : await this.#look(tuple);
-    if (!found) return NOTHING_KNOWN;
-    return found.isOpen ? found : { unacknowledgedBytes: Number.POSITIVE_INFINITY, isFull: false };
+    const found = await this.#find(tuple);
+    if (found?.isOpen) return found;
+    return this.#trouble === undefined ? ALL : NOTHING_KNOWN;
   }
 
-  async #look(tuple: FourTuple): Promise<Listed | undefined> {
-    try {
-      return listed(await this.#read(fileOf(tuple)), tuple);
-    } catch (error) {
-      return this.#off((error as Error).message);
+  async #find(tuple: FourTuple, signal?: AbortSignal): Promise<Listed | undefined> {
+    let absences = 0;
+    for (let look = 1; look <= LOOKS_IN_VAIN && this.#trouble === undefined; look++) {
+      if (look > 1) await wait(FIRST_LOOK_MS, signal);
+      try {
+        const found = listed(await this.#read(fileOf(tuple)), tuple);
+        this.#isProven ||= found !== undefined;
+        if (found) return found;
+        absences += 1;
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        if (LASTING.has(code ?? '')) this.#off(message);
+      }
     }
+    if (absences === LOOKS_IN_VAIN && !this.#isProven)
+      this.#off(`${fileOf(tuple)} does not list our connections`);
+    return undefined;
   }
 
-  #off(why: string): undefined {
-    if (!this.#isOff) this.#told(why);
-    this.#isOff = true;
+  #off(why: string): void {
+    if (this.#trouble !== undefined) return;
+    this.#trouble = `${NOT_ASKED}: ${why}`;
+    this.#told(this.#trouble);
   }
 }

@@ -47,8 +47,10 @@ export function step(state: State, event: Event): State {
 export interface ConfirmOptions {
   /** How long the peer must keep still before our FIN; see {@link quietMs}. */
   readonly quietMs: number;
-  /** Longest time for all of it. */
+  /** Longest time for all that comes after the quiet time: on a slow line that may be the longer one. */
   readonly timeoutMs: number;
+  /** What may lie behind a close that nobody asked for; to be said with it. */
+  readonly hint?: string;
   /** Waits until the peer's kernel has acknowledged all, and says whether it has. */
   readonly acknowledged: (tuple: FourTuple, signal: AbortSignal) => Promise<Acknowledgement>;
 }
@@ -64,7 +66,9 @@ export interface ConfirmOptions {
  * by then. That holds if the receiver closes because of our FIN, which comes in after our last byte. It need not
  * hold if the receiver closes by itself, with our last bytes still under way; that is what the states are for. Bytes
  * that its kernel has acknowledged had come in: after a close it answers with RST. So once all is acknowledged any
- * FIN without a reset is a proof, also one that crosses ours.
+ * FIN without a reset is a proof, also one that crosses ours. All of that is about a receiver that closes its socket:
+ * one that ends only its own side (`shutdown(SHUT_WR)`) after ours, and reads on or not, proves nothing, and cannot be
+ * told from one that closes.
  */
 export function confirmByClose(connection: Connection, options: ConfirmOptions): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -79,7 +83,7 @@ export function confirmByClose(connection: Connection, options: ConfirmOptions):
       if (now === 'draining') drain();
       if (now === 'closing') connection.halfClose();
       if (now === 'proved') settle();
-      if (now === 'unproved') settle(whyUnproved(connection, before, event, cause));
+      if (now === 'unproved') settle(whyUnproved(connection, options, before, event, cause));
     };
     const drain = () => {
       if (!connection.tuple) return on('unknown');
@@ -98,12 +102,18 @@ export function confirmByClose(connection: Connection, options: ConfirmOptions):
 
     const unlisten = connection.listen(on);
     const quiet = setTimeout(() => on('quiet-over'), options.quietMs);
-    const timeUp = setTimeout(() => on('time-up'), options.timeoutMs);
+    const timeUp = setTimeout(() => on('time-up'), options.quietMs + options.timeoutMs);
     if (!connection.isAlive()) on('gone');
   });
 }
 
-function whyUnproved(connection: Connection, state: State, event: Event, cause: unknown): UnavailableError {
+function whyUnproved(
+  connection: Connection,
+  options: ConfirmOptions,
+  state: State,
+  event: Event,
+  cause: unknown,
+): UnavailableError {
   if (event === 'error') return connection.explain('confirming what was sent', cause);
   const because = (reason: UnavailableReason, what: string) =>
     new UnavailableError(`${connection.host.name} ${what}; what it has not confirmed is sent again`, {
@@ -112,7 +122,10 @@ function whyUnproved(connection: Connection, state: State, event: Event, cause: 
   if (event === 'gone')
     return because('network', 'is gone: the connection was closed without a confirmation');
   if (event !== 'time-up')
-    return because('network', 'closed the connection by itself before it was asked to confirm');
+    return because(
+      'network',
+      `closed the connection by itself before it was asked to confirm${options.hint ?? ''}`,
+    );
   const what = state === 'waiting' ? 'closed its side after we closed ours' : 'taken what it was sent';
   const advice = 'Does it read too slowly, or never answer a close? Raise delivery.timeout in the first case';
   return because('timeout', `has not ${what} within the time-out. ${advice}`);

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { duration, port } from '../../lib/fields.ts';
+import { duration, EXAMPLE, port } from '../../lib/fields.ts';
 import { TlsClient, tlsSchema } from '../../net/tls.ts';
 import type { SinkPlugin } from '../context.ts';
 import { Acknowledged } from './acknowledged.ts';
@@ -73,7 +73,10 @@ const schema = z
       .enum(transports)
       .default('tcp')
       .describe('How the bytes travel. What goes over `udp` may get lost, and nobody hears of it.'),
-    host: host.optional().describe('Name or address of the receiver.'),
+    host: host
+      .optional()
+      .describe('Name or address of the receiver.')
+      .meta({ [EXAMPLE]: 'siem.example.com' }),
     hosts: z
       .array(hostAndPort)
       .min(1)
@@ -162,6 +165,14 @@ export const syslog: SinkPlugin<typeof schema> = {
   schema,
   summary: 'Syslog over UDP, TCP or TLS; over TCP and TLS confirmed by half-closing the connection.',
   defaultEventBytes: ({ transport }) => (transport === 'udp' ? DEFAULT_DATAGRAM_BYTES : undefined),
+  implied({ transport = 'tcp', hosts, framing, confirm }) {
+    const eachHasPort = hosts?.every((one) => parseHost(one)?.port !== undefined) === true;
+    return {
+      ...(!eachHasPort && { port: DEFAULT_PORT[transport] }),
+      ...(transport !== 'udp' && { framing: framingOf({ framing, transport }) }),
+      confirm: { by: confirmedBy(confirm?.by, transport) },
+    };
+  },
   create(settings, { log, timeoutMs }) {
     const { transport, confirm } = settings;
     const clock = () => performance.now();
@@ -169,19 +180,18 @@ export const syslog: SinkPlugin<typeof schema> = {
     const hosts = hostsOf(settings);
     // Together they must come to an end within the time for one opening.
     const connectMs = hosts.length === 1 ? timeoutMs : Math.ceil(timeoutMs / (hosts.length + 1));
-    const framing = settings.framing ?? (transport === 'tls' ? 'octet-counting' : 'lf');
-    const connect = connectBy(transport, tls, framing, connectMs);
+    const connect = connectBy(transport, tls, framingOf(settings), connectMs);
     return new SyslogSink({
       hosts: new Hosts(hosts, connect, log, clock),
       header: headerOf(settings),
       confirm: {
-        by: confirm.by ?? (transport === 'udp' ? 'none' : 'close'),
+        by: confirmedBy(confirm.by, transport),
         everyMs: confirm.every,
         afterMs: confirm.after,
       },
       maxMessageBytes: transport === 'udp' ? MAX_DATAGRAM_BYTES : Number.MAX_SAFE_INTEGER,
       timeoutMs,
-      acknowledged: new Acknowledged((why) => log.warn({}, `${NOT_ASKED}: ${why}`)),
+      acknowledged: new Acknowledged((trouble) => log.warn({}, trouble)),
       clock,
       log,
       notes: () => (transport === 'tls' ? tls.notes() : []),
@@ -189,8 +199,13 @@ export const syslog: SinkPlugin<typeof schema> = {
   },
 };
 
-const NOT_ASKED =
-  'the kernel cannot be asked what a receiver has acknowledged, so that one that closes by itself just while the last bytes are on their way is taken to have read them';
+function framingOf({ framing, transport }: Pick<SyslogSettings, 'framing' | 'transport'>): Framing {
+  return framing ?? (transport === 'tls' ? 'octet-counting' : 'lf');
+}
+
+function confirmedBy(by: SyslogSettings['confirm']['by'], transport: Transport) {
+  return by ?? (transport === 'udp' ? 'none' : 'close');
+}
 
 function hostsOf({ transport, host, hosts, port }: SyslogSettings): Host[] {
   const common = port ?? DEFAULT_PORT[transport];

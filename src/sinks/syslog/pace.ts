@@ -9,6 +9,8 @@ export interface Pace {
   readonly bytes: number;
   /** Bytes that timed out: so much is not tried again until then. */
   readonly tooMuch: { readonly bytes: number; readonly untilMs: number } | undefined;
+  /** The last thing that happened was a time-out. */
+  readonly isHalving: boolean;
   /** Time-outs in a row with one record. */
   readonly atOne: number;
   /** Last confirmation. */
@@ -25,6 +27,7 @@ const HOUR_MS = 3_600_000;
 export const START: Pace = {
   bytes: 256 * 1024,
   tooMuch: undefined,
+  isHalving: false,
   atOne: 0,
   confirmedMs: undefined,
   unconfirmable: undefined,
@@ -40,7 +43,7 @@ export function roomOf({ bytes }: Pace): Room {
  * at least half of the room was used: a trickle says nothing of what a receiver can take at once.
  */
 export function confirmed(pace: Pace, used: Room, tookMs: number, timeoutMs: number, nowMs: number): Pace {
-  const next = { ...pace, atOne: 0, confirmedMs: nowMs, unconfirmable: undefined };
+  const next = { ...pace, isHalving: false, atOne: 0, confirmedMs: nowMs, unconfirmable: undefined };
   const isUsed = used.bytes * 2 >= pace.bytes || used.records * 2 >= MAX_RECORDS;
   const wider = Math.min(MAX_BYTES, 2 * Math.max(pace.bytes, used.bytes));
   const tooMuch = pace.tooMuch && nowMs < pace.tooMuch.untilMs ? pace.tooMuch : undefined;
@@ -49,7 +52,8 @@ export function confirmed(pace: Pace, used: Room, tookMs: number, timeoutMs: num
 }
 
 /**
- * After a time-out with `used` unconfirmed. Three in a row with one record make a receiver unconfirmable, unless it
+ * After a time-out with `used` unconfirmed. Of several in a row only the first is held to be a matter of size, and one
+ * with one record shows that not even that was: a receiver that hung and is well again has its room back soon. Three in a row with one record make a receiver unconfirmable, unless it
  * has confirmed within the last hour: then it is known to answer a close, and hangs.
  */
 export function timedOut(pace: Pace, used: Room, nowMs: number): Pace {
@@ -59,7 +63,8 @@ export function timedOut(pace: Pace, used: Room, nowMs: number): Pace {
   const isKnown = pace.confirmedMs !== undefined && nowMs - pace.confirmedMs < HOUR_MS;
   return {
     bytes: isOne ? 1 : Math.max(1, Math.floor(bytes / 2)),
-    tooMuch: isOne ? pace.tooMuch : { bytes, untilMs: nowMs + HOUR_MS },
+    tooMuch: isOne ? undefined : (pace.isHalving && pace.tooMuch) || { bytes, untilMs: nowMs + HOUR_MS },
+    isHalving: true,
     atOne,
     confirmedMs: pace.confirmedMs,
     unconfirmable:

@@ -24,12 +24,12 @@ export function rfc5424(names: Names, { record, stream, sequence }: HeaderFields
   return `${start} ${hostName} ${appName} ${procId} ${msgId} ${meta} `;
 }
 
-/** UTC with milliseconds; `-` for what RFC 3339 cannot write (a year beyond 9999, no time at all). */
+/** UTC with milliseconds; `-` for what RFC 3339 cannot write (a year beyond 9999) and where there is no time (year 1). */
 export function timestamp(timeMs: number): string {
   const time = new Date(timeMs);
   if (Number.isNaN(time.getTime())) return '-';
   const text = time.toISOString();
-  return text.length === 24 ? text : '-';
+  return text.length === 24 && !text.startsWith('0001') ? text : '-';
 }
 
 /** Only printable ASCII without space may stand in a name of a header; an empty one is `-`. */

@@ -7,7 +7,7 @@ import { confirmByClose, quietMs } from './confirm.ts';
 import type { Connection, Happening } from './connection.ts';
 import { oneLine } from './frame.ts';
 import { type Header, maxHeaderBytes } from './header.ts';
-import type { Hosts } from './hosts.ts';
+import type { Host, Hosts } from './hosts.ts';
 import { asksByClose, confirmed, type Pace, roomOf, START, timedOut } from './pace.ts';
 
 /** What counts as the receiver having read all; see {@link SyslogSink}. */
@@ -26,7 +26,7 @@ export interface SyslogSinkOptions {
   };
   /** Most bytes of an event that the transport can carry. */
   readonly maxMessageBytes: number;
-  /** Longest time for a confirmation by `close`, milliseconds. */
+  /** Longest time for a confirmation by `close` after its quiet time, milliseconds. */
   readonly timeoutMs: number;
   readonly acknowledged: Acknowledged;
   /** Milliseconds, only ever going forward. */
@@ -79,7 +79,10 @@ interface Written {
 export class SyslogSink implements Sink {
   readonly headerBytes: number;
   readonly #options: SyslogSinkOptions;
-  #pace: Pace = START;
+  /** Of each host its own: what one takes says nothing of another. */
+  readonly #paces = new Map<Host, Pace>();
+  /** The one that was last connected to, and is written to next. */
+  #host: Host | undefined;
   /** Why nothing can be sent; nothing between `open` and a failure or `close`. */
   #down: UnavailableError | undefined;
   /** Ended by a failure and by `close`: a connect that is under way must not outlive them. */
@@ -123,8 +126,17 @@ export class SyslogSink implements Sink {
   }
 
   notes(): readonly string[] {
-    const unconfirmable = this.#pace.unconfirmable ? [UNCONFIRMABLE] : [];
-    return [...unconfirmable, ...(this.#isFull ? [FULL] : []), ...(this.#options.notes?.() ?? [])];
+    const unconfirmable = [...this.#paces]
+      .filter(([, pace]) => pace.unconfirmable)
+      .map(([{ name }]) => `${name}: ${UNCONFIRMABLE}`);
+    const { trouble } = this.#options.acknowledged;
+    const notAsked = trouble === undefined ? [] : [trouble];
+    return [
+      ...unconfirmable,
+      ...(this.#isFull ? [FULL] : []),
+      ...notAsked,
+      ...(this.#options.notes?.() ?? []),
+    ];
   }
 
   window(): Window {
@@ -133,7 +145,7 @@ export class SyslogSink implements Sink {
     // What is unconfirmed waits for another kind of confirmation.
     if (method !== this.#method && this.#unconfirmed.length > 0) return NO_ROOM;
     if (method === 'none') return ANY_ROOM;
-    const whole = method === 'close' ? roomOf(this.#pace) : DELAY_ROOM;
+    const whole = method === 'close' ? roomOf(this.#pace()) : DELAY_ROOM;
     const left = {
       records: Math.max(0, whole.records - this.#records),
       bytes: Math.max(0, whole.bytes - this.#bytes),
@@ -156,9 +168,13 @@ export class SyslogSink implements Sink {
       const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(message) + 1, 0);
       const used = { records: batch.length, bytes };
       // What is larger than the window goes alone.
-      const room = this.#method === 'close' ? roomOf(this.#pace).bytes : ANY_ROOM.bytes;
+      const room = this.#method === 'close' ? roomOf(this.#pace()).bytes : ANY_ROOM.bytes;
       if (this.#bytes >= room || bytes > room) await this.#halfClose();
-      if (this.#unconfirmed.length === 0) this.#method = this.#wanted();
+      if (this.#unconfirmed.length === 0) {
+        // How it confirms is a matter of the host that it goes to.
+        await this.#connection(signal);
+        this.#method = this.#wanted();
+      }
       await this.#write(messages, used, signal);
       return this.#written(used, { refused });
     }, signal);
@@ -180,11 +196,15 @@ export class SyslogSink implements Sink {
     await this.#lastTurn;
   }
 
+  #pace(host = this.#host): Pace {
+    return (host && this.#paces.get(host)) ?? START;
+  }
+
   /** The way to confirm what is written next. */
   #wanted(): Confirmation {
     const { by } = this.#options.confirm;
     if (by !== 'close') return by;
-    return asksByClose(this.#pace, this.#options.clock()) ? 'close' : 'delay';
+    return asksByClose(this.#pace(), this.#options.clock()) ? 'close' : 'delay';
   }
 
   /** The messages of a batch, without those of records that the transport cannot carry whole. */
@@ -212,7 +232,8 @@ export class SyslogSink implements Sink {
     const { clock } = this.#options;
     const onAbort = () => {
       // A receiver that takes no more within the time for a send is too slow for so much.
-      if ((signal.reason as Error | undefined)?.name === 'TimeoutError') this.#slowDown(used);
+      if ((signal.reason as Error | undefined)?.name === 'TimeoutError')
+        this.#slowDown(connection.host, used);
       const message = `sending to ${connection.host.name} was abandoned`;
       this.#failOn(connection, new UnavailableError(message, { reason: 'other' }));
     };
@@ -233,7 +254,10 @@ export class SyslogSink implements Sink {
 
   /** Notes a batch as written and arranges for its confirmation. */
   #written(used: Room, result: SendResult): Receipt {
-    if (this.#method === 'none') return { confirmed: Promise.resolve(result) };
+    if (this.#method === 'none') {
+      if (this.#host) this.#options.hosts.works(this.#host);
+      return { confirmed: Promise.resolve(result) };
+    }
     const { promise: confirmed, resolve, reject } = Promise.withResolvers<SendResult>();
     // It may reject before anybody has looked at it.
     confirmed.catch(() => {});
@@ -246,7 +270,7 @@ export class SyslogSink implements Sink {
       this.#timer ??= setTimeout(() => this.#settleDelayed(), afterMs);
     } else {
       this.#timer ??= setTimeout(() => this.#startConfirm(), everyMs);
-      const room = roomOf(this.#pace);
+      const room = roomOf(this.#pace());
       if (this.#bytes >= room.bytes || this.#records >= room.records) this.#startConfirm();
     }
     return { confirmed };
@@ -279,6 +303,7 @@ export class SyslogSink implements Sink {
       this.#records -= written.used.records;
       this.#bytes -= written.used.bytes;
       written.resolve(written.result);
+      this.#options.hosts.works(connection.host);
       written = this.#unconfirmed[0];
     }
     if (acknowledgedBytes !== this.#taken.bytes) this.#taken = { bytes: acknowledgedBytes, atMs: clock() };
@@ -320,39 +345,43 @@ export class SyslogSink implements Sink {
     this.#next = this.#dial(this.#life.signal);
     // Who needs it will try again, and hear of it.
     this.#next.catch(() => {});
-    const startedMs = clock();
+    const quiet = quietMs(connection.connectMs);
+    const quietEndsMs = clock() + quiet;
     try {
       await confirmByClose(connection, {
-        quietMs: quietMs(connection.connectMs),
+        quietMs: quiet,
         timeoutMs,
+        hint: this.#hint(connection),
         acknowledged: (tuple, signal) => acknowledged.all(tuple, signal),
       });
-      this.#speedUp(used, clock() - startedMs);
+      hosts.works(connection.host);
+      this.#speedUp(connection.host, used, clock() - quietEndsMs);
     } catch (failure) {
       const why = connection.explain('confirming what was sent', failure);
       // After `close` and the like it is not the receiver's doing.
-      if (!this.#down && why.reason === 'timeout') this.#slowDown({ records: 0, bytes: 0 });
+      if (!this.#down && why.reason === 'timeout') this.#slowDown(connection.host, NO_ROOM);
       this.#failOn(connection, why);
     }
     if (this.#down) throw this.#down;
     for (const { resolve, result } of this.#forget()) resolve(result);
   }
 
-  #speedUp(used: Room, tookMs: number): void {
-    const { clock, timeoutMs, log, hosts } = this.#options;
-    const before = this.#pace;
-    this.#pace = confirmed(before, used, tookMs, timeoutMs, clock());
-    if (before.unconfirmable) log.info({}, `${hosts.names} confirms what it has read after all`);
+  #speedUp(host: Host, used: Room, tookMs: number): void {
+    const { clock, timeoutMs, log } = this.#options;
+    const before = this.#pace(host);
+    this.#paces.set(host, confirmed(before, used, tookMs, timeoutMs, clock()));
+    if (before.unconfirmable) log.info({}, `${host.name} confirms what it has read after all`);
   }
 
   /** A time-out, of all that is unconfirmed and of `more`. */
-  #slowDown(more: Room): void {
-    const { clock, log, hosts } = this.#options;
+  #slowDown(host: Host, more: Room): void {
+    const { clock, log } = this.#options;
     // Of a receiver that is not asked for confirmations this says nothing.
     if (this.#method !== 'close') return;
     const used = { records: this.#records + more.records, bytes: this.#bytes + more.bytes };
-    this.#pace = timedOut(this.#pace, used, clock());
-    if (this.#pace.unconfirmable) log.error({}, `${hosts.names}: ${UNCONFIRMABLE}`);
+    const pace = timedOut(this.#pace(host), used, clock());
+    this.#paces.set(host, pace);
+    if (pace.unconfirmable) log.error({}, `${host.name}: ${UNCONFIRMABLE}`);
   }
 
   /** The connection to write to: the present one, the one opened in advance, or a new one. */
@@ -383,6 +412,7 @@ export class SyslogSink implements Sink {
       throw this.#closed();
     }
     this.#connections.add(connection);
+    this.#host = connection.host;
     connection.listen((happening, cause) => this.#heard(connection, happening, cause));
     return connection;
   }
@@ -397,13 +427,17 @@ export class SyslogSink implements Sink {
     const isTold = happening === 'error' && this.#method === 'none';
     if (!this.#writing && this.#unconfirmed.length === 0 && !isTold) return;
     const { name } = connection.host;
-    const message = `${name} closed the connection; what it has not confirmed is sent again. Its log says why it closed`;
+    const message = `${name} closed the connection${this.#hint(connection)}; what it has not confirmed is sent again. Its log says why it closed`;
     this.#failOn(
       connection,
       happening === 'error'
         ? connection.explain('sending', cause)
         : new UnavailableError(message, { reason: 'network' }),
     );
+  }
+
+  #hint({ host }: Connection): string {
+    return this.#pace(host).confirmedMs === undefined ? ONE_SIDED : '';
   }
 
   #failOn(connection: Connection, why: UnavailableError): void {
@@ -450,6 +484,10 @@ export class SyslogSink implements Sink {
 
 const FULL =
   'it is there, and takes nothing more: it has stopped reading. What it has not taken is kept until it reads again, or closes. Look at what it waits for, or start it again';
+
+/** Of one that has confirmed nothing yet (seen: `ncat -l </dev/null`). */
+const ONE_SIDED =
+  ' (if it does so each time, as one does that ends its own side at once, it can confirm nothing; confirm.by: none is for that)';
 
 const UNCONFIRMABLE =
   'unconfirmable: it never closes its side after the relay has closed its own, not even after one record. What was sent counts as delivered when the connection has stayed well for confirm.after; that is an inference. One record an hour tries again';

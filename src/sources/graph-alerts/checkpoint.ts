@@ -19,26 +19,28 @@ export const lateKinds = ['overlap', 'sweep'] as const;
 export type LateKind = (typeof lateKinds)[number];
 export type RangeKind = LateKind | 'backfill';
 
-/** A reading in closed windows, oldest first. */
-export interface Range {
+/** A reading in closed windows, oldest first: what is updated before `from` has been read. */
+export interface Range extends Span {
   readonly kind: RangeKind;
-  /** Ticks; what is updated before has been read. */
-  readonly from: bigint;
-  /** Ticks; what is updated at this time or later is not part of it. */
-  readonly to: bigint;
   /** When it began. */
   readonly begun: number;
 }
 
-/** Alerts of one time that cannot be read. */
-export interface Unreadable {
-  /** Ticks. */
-  readonly at: bigint;
+/** Alerts that cannot be read: of one time, or of all times from one to another. */
+export interface Unreadable extends Span {
   /** When it is tried again. */
   readonly retryAt: number;
 }
 
-const VERSION = 2;
+/** Times from `from` until before `to`; ticks. */
+export interface Span {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+const VERSION = 3;
+/** What was set aside was always one time then, `at`. */
+const VERSION_OF_TICKS = 2;
 
 /** Before the first reading ever: the poll begins at the server's `now`, and a backfill reads from `start` to there. */
 export function firstCheckpoint(startTicks: bigint, nowTicks: bigint, nowMs: number): Checkpoint {
@@ -69,7 +71,9 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
 export function parseCheckpoint(text: string): Checkpoint {
   const fields = objectOf(JSON.parse(text), 'it');
   const { version } = fields;
-  if (version !== VERSION) throw new Error(`its version is ${JSON.stringify(version)}, not ${VERSION}`);
+  if (version !== VERSION && version !== VERSION_OF_TICKS) {
+    throw new Error(`its version is ${JSON.stringify(version)}, not ${VERSION}`);
+  }
   const readAt = objectOf(fields.readAt, 'its readAt');
   return {
     start: ticksIn(fields, 'start'),
@@ -77,13 +81,12 @@ export function parseCheckpoint(text: string): Checkpoint {
     readAt: { overlap: timeIn(readAt, 'overlap'), sweep: timeIn(readAt, 'sweep') },
     open: listIn(fields, 'open').map((range) => ({
       kind: kindIn(range),
-      from: ticksIn(range, 'from'),
-      to: ticksIn(range, 'to'),
+      ...spanIn(range),
       begun: timeIn(range, 'begun'),
     })),
-    unreadable: listIn(fields, 'unreadable').map((tick) => ({
-      at: ticksIn(tick, 'at'),
-      retryAt: timeIn(tick, 'retryAt'),
+    unreadable: listIn(fields, 'unreadable').map((span) => ({
+      ...(version === VERSION ? spanIn(span) : tickIn(span)),
+      retryAt: timeIn(span, 'retryAt'),
     })),
   };
 }
@@ -99,6 +102,15 @@ function ticksIn(fields: Fields, name: string): bigint {
   const value = fields[name];
   if (typeof value === 'string' && /^\d{1,19}$/.test(value)) return BigInt(value);
   throw new Error(`its ${name} is not a number of ticks`);
+}
+
+function spanIn(fields: Fields): Span {
+  return { from: ticksIn(fields, 'from'), to: ticksIn(fields, 'to') };
+}
+
+function tickIn(fields: Fields): Span {
+  const at = ticksIn(fields, 'at');
+  return { from: at, to: at + 1n };
 }
 
 function timeIn(fields: Fields, name: string): number {

@@ -1,17 +1,28 @@
 import { z } from 'zod';
-import { duration, size } from '../../lib/fields.ts';
+import { knownValues } from '../../core/match.ts';
+import { duration, EXAMPLE, KNOWN, size } from '../../lib/fields.ts';
 import type { SourcePlugin } from '../context.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import { progressOf } from './plan.ts';
 import { GraphAlerts } from './source.ts';
 
-const names = z
-  .array(z.string().regex(/^[A-Za-z0-9]+$/, 'expected a word of Graph such as "high"'))
-  .default([]);
+/** Words that Graph knows; another one is only warned of. They are put in a query, so nothing but words. */
+const words = (known: readonly string[]) =>
+  z
+    .array(
+      z
+        .string()
+        .regex(/^[A-Za-z0-9]+$/, 'expected a word of Graph such as "high"')
+        .meta({ [KNOWN]: known }),
+    )
+    .default([]);
 
 const schema = z.strictObject({
   type: z.literal('graph-alerts'),
-  tenant: z.string().describe('Name of the tenant to read from.'),
+  tenant: z
+    .string()
+    .describe('Name of the tenant to read from.')
+    .meta({ [EXAMPLE]: 'contoso' }),
   startFrom: z
     .union([duration(), z.iso.datetime({ offset: true })])
     .prefault('24h')
@@ -34,9 +45,15 @@ const schema = z.strictObject({
     .describe('Reads everything again in the background, for alerts that become visible hours late.'),
   filter: z
     .strictObject({
-      serviceSource: names.describe('Only alerts of these products, in Graph’s words.'),
-      severity: names.describe('Only alerts that have been of one of these severities since they are known.'),
-      status: names.describe('Only alerts that have had one of these states since they are known.'),
+      serviceSource: words(knownValues.serviceSource).describe(
+        'Only alerts of these products, in Graph’s words.',
+      ),
+      severity: words(knownValues.severity).describe(
+        'Only alerts that have been of one of these severities since they are known.',
+      ),
+      status: words(knownValues.status).describe(
+        'Only alerts that have had one of these states since they are known.',
+      ),
     })
     .prefault({})
     .describe('Which alerts are read; what is left out here no sink can ever be given.'),

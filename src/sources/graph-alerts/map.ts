@@ -18,8 +18,8 @@ export function alertRecord(row: unknown): SourceRecord | undefined {
   if (typeof row !== 'object' || row === null || Array.isArray(row)) return undefined;
   const alert = row as Readonly<Record<string, unknown>>;
   const json = stringifyJson(alert);
-  const created = ticksOf(alert.createdDateTime);
-  const updated = ticksOf(alert.lastUpdateDateTime) ?? created ?? 0n;
+  const created = timeOf(alert.createdDateTime);
+  const updated = timeOf(alert.lastUpdateDateTime) ?? created ?? 0n;
   return {
     kind: 'alert',
     id: typeof alert.id === 'string' && alert.id !== '' ? alert.id : `no-id-${hash(json)}`,
@@ -32,6 +32,9 @@ export function alertRecord(row: unknown): SourceRecord | undefined {
     json,
   };
 }
+
+/** .NET's empty date, the first moment of the year 1, is none. */
+const timeOf = (text: unknown): bigint | undefined => ticksOf(text) || undefined;
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 

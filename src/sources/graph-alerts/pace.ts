@@ -93,5 +93,44 @@ export const heavy = (pace: Pace, window: Window): Pace => ({
   width: atLeastOne((window.to - window.from) / 2n),
 });
 
+/** So many windows in a row are narrowed down to the one time that cannot be read … */
+const NARROWED = 8;
+/** … and each further one is set aside when it is no wider than this many times the one before. */
+const GROWTH = 4n;
+/** Wide enough for anything. */
+const MOST_GROWN = 32;
+/** What failed so long ago says nothing about what fails now. */
+const STREAK_MS = 3_600_000;
+
+/**
+ * What fails one after the other, without one alert between that can be read. Where that goes on it is not this or
+ * that alert: to find each time by itself would take for ever, and what comes after them would wait for it (R5).
+ */
+export class Streak {
+  #count = 0;
+  #latestMs = Number.NEGATIVE_INFINITY;
+
+  /** @param steadyMs now, by a clock that nobody sets */
+  failed(steadyMs: number): void {
+    this.#count = this.#countAt(steadyMs) + 1;
+    this.#latestMs = steadyMs;
+  }
+
+  /** An alert has been read. */
+  passed(): void {
+    this.#count = 0;
+  }
+
+  /** Ticks: what fails and is no wider is set aside as it is. */
+  grain(steadyMs: number): bigint {
+    const grown = Math.min(MOST_GROWN, Math.max(0, this.#countAt(steadyMs) - NARROWED));
+    return GROWTH ** BigInt(grown);
+  }
+
+  #countAt(steadyMs: number): number {
+    return steadyMs - this.#latestMs > STREAK_MS ? 0 : this.#count;
+  }
+}
+
 const earlier = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const atLeastOne = (width: bigint): bigint => (width > 1n ? width : 1n);

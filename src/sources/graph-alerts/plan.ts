@@ -1,6 +1,13 @@
 import type { Progress } from '../../core/source.ts';
 import { isoOfTicks, msOfTicks, TICKS_PER_MS, ticksOfMs } from '../../core/ticks.ts';
-import { type Checkpoint, type LateKind, lateKinds, type Range, type Unreadable } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  type LateKind,
+  lateKinds,
+  type Range,
+  type Span,
+  type Unreadable,
+} from './checkpoint.ts';
 
 /** How far back is read again, and how often; milliseconds. */
 export interface Depths {
@@ -22,7 +29,7 @@ export interface Shown {
  * what was set aside: a poll has no end, and would meet it again.
  */
 export function pollFrom({ start, watermark, unreadable }: Checkpoint, { settle }: Depths): bigint {
-  return unreadable.map(({ at }) => at + 1n).reduce(later, later(start, watermark - ticks(settle)));
+  return unreadable.map(({ to }) => to).reduce(later, later(start, watermark - ticks(settle)));
 }
 
 /**
@@ -67,8 +74,8 @@ export function withDue(checkpoint: Checkpoint, depths: Depths, nowMs: number): 
 }
 
 /**
- * What of all that is open is read next; live polls go before it (R2, R7). Overlap has every other turn and the rest
- * shares the others: what is more urgent may be without an end where there is much to read, and all of it is owed.
+ * What of all that is open is read next; live polls go before it (R2, R7). Overlap has every other turn, and the rest
+ * shares the others with what is due of what was set aside: each may be without an end, and all of it is owed.
  *
  * @param turn counts up
  */
@@ -78,9 +85,9 @@ export function urgent(
   turn: number,
 ): Range | Unreadable | undefined {
   const [overlap] = open.filter(({ kind }) => kind === 'overlap');
-  const long = open.filter(({ kind }) => kind !== 'overlap');
-  const other =
-    unreadable.find(({ retryAt }) => retryAt <= nowMs) ?? long[Math.floor(turn / 2) % long.length];
+  const due = unreadable.filter(({ retryAt }) => retryAt <= nowMs);
+  const others = [...due.slice(0, 1), ...open.filter(({ kind }) => kind !== 'overlap')];
+  const other = others[Math.floor(turn / 2) % others.length];
   return turn % 2 === 0 ? (overlap ?? other) : (other ?? overlap);
 }
 
@@ -96,26 +103,67 @@ function closed(checkpoint: Checkpoint, { kind, begun }: Range): Checkpoint {
   return { ...checkpoint, readAt, open: checkpoint.open.filter((range) => range.kind !== kind) };
 }
 
-/** The checkpoint with a tick set aside, or with another time for its next try. */
-export function setAside(checkpoint: Checkpoint, tick: Unreadable): Checkpoint {
-  return { ...checkpoint, unreadable: [...takenBack(checkpoint, tick).unreadable, tick] };
+/** Set aside at most: the checkpoint is written with every answer. */
+const MOST_ASIDE = 100;
+
+/**
+ * The checkpoint with something set aside. It becomes one with what it touches; where there is too much, what lies
+ * nearest to each other becomes one with all between, so that the source can go on however much cannot be read.
+ */
+export function setAside(checkpoint: Checkpoint, ...spans: readonly Unreadable[]): Checkpoint {
+  const aside: Unreadable[] = [];
+  for (const span of [...checkpoint.unreadable, ...spans].sort(byTime)) {
+    const last = aside.at(-1);
+    if (last && span.from <= last.to) aside.splice(-1, 1, joined(last, span));
+    else aside.push(span);
+  }
+  while (aside.length > MOST_ASIDE) {
+    const gaps = aside.slice(1).map(({ from }, n) => ({ n, width: from - aside[n]!.to }));
+    const { n } = gaps.reduce((least, gap) => (gap.width < least.width ? gap : least));
+    aside.splice(n, 2, joined(aside[n]!, aside[n + 1]!));
+  }
+  return { ...checkpoint, unreadable: aside };
 }
 
-/** The checkpoint without a tick that had been set aside. */
-export function takenBack(checkpoint: Checkpoint, { at }: Pick<Unreadable, 'at'>): Checkpoint {
-  return { ...checkpoint, unreadable: checkpoint.unreadable.filter((tick) => tick.at !== at) };
+const byTime = (a: Span, b: Span): number => (a.from < b.from ? -1 : 1);
+
+/** Tried again with the first of them: else those that come could put it off for ever. */
+const joined = (a: Unreadable, b: Unreadable): Unreadable => ({
+  from: a.from,
+  to: later(a.to, b.to),
+  retryAt: Math.min(a.retryAt, b.retryAt),
+});
+
+/** The checkpoint without something that had been set aside. */
+export function takenBack(checkpoint: Checkpoint, { from }: Pick<Unreadable, 'from'>): Checkpoint {
+  return { ...checkpoint, unreadable: checkpoint.unreadable.filter((span) => span.from !== from) };
 }
 
-/** What of `from` until before `end` can be asked for in one window without meeting a tick that was set aside. */
+/** What is set aside `after` and was not `before`, and the beginnings of what was and is no longer. */
+export function changesAside(
+  before: Checkpoint,
+  after: Checkpoint,
+): { readonly added: readonly Span[]; readonly gone: readonly bigint[] } {
+  const missing = (from: readonly Span[], of: readonly Span[]) =>
+    of.filter((span) => !from.some((each) => each.from === span.from && each.to === span.to));
+  return {
+    added: missing(before.unreadable, after.unreadable),
+    gone: missing(after.unreadable, before.unreadable).map(({ from }) => from),
+  };
+}
+
+/** What of `from` until before `end` can be asked for in one window without meeting what was set aside. */
 export function pastAside(
   { unreadable }: Checkpoint,
   from: bigint,
   end: bigint,
 ): { from: bigint; end: bigint } {
-  const ticks = new Set(unreadable.map(({ at }) => at));
   let begin = from;
-  while (ticks.has(begin)) begin += 1n;
-  return { from: begin, end: [...ticks].filter((at) => at > begin).reduce(earlier, end) };
+  for (const span of unreadable.toSorted(byTime)) {
+    if (span.from <= begin && begin < span.to) begin = span.to;
+  }
+  const ahead = unreadable.map((span) => span.from).filter((time) => time > begin);
+  return { from: begin, end: ahead.reduce(earlier, end) };
 }
 
 /** Room for reconcile, whose window is not a setting yet, and for clocks that differ (K4). */
@@ -123,14 +171,15 @@ const LONGEST_WINDOW_MS = 48 * 3_600_000;
 const MARGIN_MS = 3_600_000;
 
 /**
- * `seen` rows of revisions before this may go: no reading asks for them any more (K4). What was set aside has
- * never been seen, and does not count.
+ * `seen` rows of revisions before this may go: no reading asks for them any more (K4). A single time that was set
+ * aside has never been seen, and does not count; of a range some may have been.
  */
 export function floorOf(checkpoint: Checkpoint, depths: Depths): bigint {
   const asked = [
     checkpoint.watermark - ticks(depths.settle),
     ...lateKinds.map((kind) => lateFrom(checkpoint, kind, depths)),
     ...checkpoint.open.map(({ from }) => from),
+    ...checkpoint.unreadable.filter(({ from, to }) => to - from > 1n).map(({ from }) => from),
     checkpoint.watermark - ticks(LONGEST_WINDOW_MS),
   ];
   return asked.reduce(earlier) - ticks(MARGIN_MS);

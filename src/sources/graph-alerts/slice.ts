@@ -42,9 +42,16 @@ export interface Tied {
   readonly product: string;
 }
 
+/** Whether an alert may stand in the answer to a slice, as far as its creation goes. */
+export const isPart = ({ created }: Slice, alert: Tied): boolean =>
+  (created?.from === undefined || alert.created >= created.from) &&
+  (created?.to === undefined || alert.created < created.to);
+
 /**
  * A tie in smaller slices that make up the whole (R3): in two halves by when its alerts were created, as far as they
  * differ, then by product. Empty: nothing is left to divide it by.
+ *
+ * @param tied all of them are part of the slice
  */
 export function divided(slice: Window, tied: readonly Tied[]): Window[] {
   const created = [...new Set(tied.map((alert) => alert.created))].sort((a, b) => (a < b ? -1 : 1));

@@ -15,11 +15,12 @@ import {
   type Unreadable,
 } from './checkpoint.ts';
 import { type Filter, isWanted } from './filter.ts';
-import { LateFinds } from './late-finds.ts';
+import { LateFinds, lateSince } from './late-finds.ts';
 import { alertRecord } from './map.ts';
-import { heavy, narrower, nextWindow, type Pace, suspicious, wider } from './pace.ts';
+import { heavy, narrower, nextWindow, type Pace, Streak, suspicious, wider } from './pace.ts';
 import {
   advanced,
+  changesAside,
   type Depths,
   describe,
   floorOf,
@@ -34,6 +35,7 @@ import {
 import {
   type Answer,
   type Asker,
+  endsHere,
   type Failure,
   isFailure,
   isOnly,
@@ -71,14 +73,21 @@ const ROLE = 'SecurityAlert.Read.All';
 /** Alerts in a page, to begin with, and at most (Graph takes no more). */
 const FIRST_TOP = 250;
 const MOST_TOP = 1000;
+/** No server gives fewer alerts at once and does not say that there are more. */
+const LEAST_CLAMP = 20;
 /** Characters that a page should have: two of them are in memory at a time (K2). */
 const PAGE_CHARACTERS = 2 ** 22;
 /** Tries at one request before a control request says whether Graph or the request is at fault (R5). */
 const ATTEMPTS = 3;
+/**
+ * Tries at an answer that is too large before less is asked for. Less means more requests: where they are too large by
+ * chance, as by a proxy's doing, each of them would make the next ones smaller, down to one alert a page.
+ */
+const LARGE_ATTEMPTS = 2;
 /** Tries at what would be set aside. */
 const LAST_ATTEMPTS = 5;
-/** Times set aside at most: with more of them something else is wrong. */
-const MOST_UNREADABLE = 100;
+/** What was set aside is not divided further than this in one go; the next one divides what is left. */
+const MOST_PIECES = 4096n;
 /** An alert this much later than the server's `Date` is not just fresh. */
 const FUTURE_MS = 60_000;
 /** A server's `Date` further ahead of our clock is not believed: the watermark would follow it past what is to come. */
@@ -98,7 +107,11 @@ export class GraphAlerts implements Source {
   readonly #told = new Set<string>();
   readonly #lateFinds: LateFinds;
   readonly #paces = new Map<string, Pace>();
+  readonly #streaks = new Map<ReadingKind, Streak>();
+  #pass: Pass | undefined;
   #top = FIRST_TOP;
+  /** Rows of the largest answer until now. */
+  #largest = 0;
   /** Lower while a tie is read whose pages were too large. */
   #mostTop = MOST_TOP;
   /** The server's time when it was last told, and our steady clock at that moment. */
@@ -146,8 +159,13 @@ export class GraphAlerts implements Source {
 
   /** Looks for alerts that only a sweep has found: `overlap` is too short for them. */
   kept(page: Page, { told }: Appended): void {
-    if (page.reading !== 'sweep') return;
-    for (const { index } of told) this.#lateFinds.add(page.records[index]!, page.dateMs);
+    if (page.reading !== 'sweep' || told.length === 0) return;
+    const standing = parseCheckpoint(page.checkpoint);
+    for (const { index } of told) this.#lateFinds.add(page.records[index]!, standing, page.dateMs);
+  }
+
+  notes(): readonly string[] {
+    return this.#lateFinds.notes();
   }
 
   /** Nothing of its own: the tenant's Graph is closed by whoever opened it. */
@@ -156,7 +174,7 @@ export class GraphAlerts implements Source {
   /** The checkpoint before the first reading ever; `startFrom` counts from the server's clock (R4). */
   async #begin(signal: AbortSignal): Promise<Checkpoint> {
     const { startFrom } = this.#settings;
-    await this.#control(signal);
+    await this.#control('$top=1', signal);
     const nowMs = this.#serverNow();
     const startMs = typeof startFrom === 'string' ? Date.parse(startFrom) : nowMs - startFrom;
     return firstCheckpoint(ticksOfMs(startMs), ticksOfMs(nowMs), nowMs);
@@ -168,9 +186,12 @@ export class GraphAlerts implements Source {
    */
   async *#poll(checkpoint: Checkpoint, signal: AbortSignal): AsyncGenerator<Page, Checkpoint> {
     const from = pollFrom(checkpoint, this.#settings);
-    const answer = await this.#asker('poll', ATTEMPTS, signal).first({ from });
+    const asker = this.#asker('poll', ATTEMPTS, signal);
+    const answer = await asker.first({ from });
     if (!isFailure(answer)) {
-      const whole = isOnly(answer) && (answer.count ?? 0) <= answer.rows;
+      const whole = isOnly({ from }, answer)
+        ? (answer.count ?? 0) <= answer.rows
+        : yield* this.#pages('poll', checkpoint, endsHere(answer, asker));
       const next = whole ? polled(checkpoint, shownBy(answer), this.#settings) : checkpoint;
       // Not whole: the newest alerts are told at once all the same.
       yield this.#page('poll', answer, next, checkpoint);
@@ -202,25 +223,48 @@ export class GraphAlerts implements Source {
     return next.checkpoint;
   }
 
-  /** What was set aside is read again; it stays there when it still fails. */
+  /**
+   * Reads the next window of what was set aside. What can be read of it is kept as it comes; once all has been tried,
+   * what still fails stays aside.
+   */
   async *#tryAgain(
     checkpoint: Checkpoint,
-    { at }: Unreadable,
+    span: Unreadable,
     signal: AbortSignal,
   ): AsyncGenerator<Page, Checkpoint> {
-    const asker = this.#asker('sweep', ATTEMPTS, signal);
-    const outcome = yield* this.#pages('retry', checkpoint, readTick({ from: at, to: at + 1n }, asker));
-    if (outcome.kind === 'whole') {
-      const next = takenBack(checkpoint, { at });
-      this.#parts.log.info({ at: isoOfTicks(at) }, 'what had been set aside as unreadable has been read');
-      yield { ...this.#page('retry', outcome.last, next, checkpoint), readAgain: [at] };
-      return next;
-    }
-    // It is due as before, and fewer at a time may do.
-    if (outcome.kind === 'failed' && outcome.failure.failed === 'large' && this.#askForLess())
+    const width = span.to - span.from;
+    const before = this.#pass;
+    const pass =
+      before?.from === span.from
+        ? before
+        : {
+            from: span.from,
+            at: span.from,
+            left: [],
+            streak: new Streak(),
+            pace: { width, page: this.#top },
+          };
+    const window = nextWindow(pass.at, span.to, pass.pace);
+    const result = yield* this.#attempt('retry', checkpoint, window, pass.pace, signal, {
+      streak: pass.streak,
+      grain: width / MOST_PIECES,
+    });
+    const { last, unread, pace } = result;
+    const read = last !== undefined || unread !== undefined;
+    const left = unread ? [...pass.left, unread] : pass.left;
+    this.#pass = { ...pass, at: read ? window.to : pass.at, left, pace };
+    if (this.#pass.at < span.to) {
+      if (last) yield this.#page('retry', last, checkpoint, checkpoint);
       return checkpoint;
-    const next = setAside(checkpoint, { at, retryAt: this.#retryAt() });
-    yield this.#page('retry', undefined, next, checkpoint);
+    }
+    this.#pass = undefined;
+    const aside = left.map(({ at, to }) => ({ from: at, to, retryAt: this.#retryAt() }));
+    const next = setAside(takenBack(checkpoint, span), ...aside);
+    if (left.length === 0) {
+      const fields = { from: isoOfTicks(span.from), to: isoOfTicks(span.to) };
+      this.#parts.log.info(fields, 'what had been set aside as unreadable has been read');
+    }
+    yield { ...this.#page('retry', last, next, checkpoint), ...changed(checkpoint, next, left) };
     return next;
   }
 
@@ -244,40 +288,58 @@ export class GraphAlerts implements Source {
       return { checkpoint: next, from: end, pace };
     }
     const window = nextWindow(free.from, free.end, pace);
-    const tick = isTick(window);
-    if (!tick) this.#mostTop = MOST_TOP;
-    const attempts = tick ? LAST_ATTEMPTS : pace.bad === undefined ? ATTEMPTS : 1;
-    const asker = this.#asker(kind, attempts, signal);
-    const reading = tick ? readTick(window, asker) : readSlice(window, asker, this.#countLies());
-    const outcome = yield* this.#pages(kind, checkpoint, reading);
-    const stay = (next: Pace): Place => ({ checkpoint, from: free.from, pace: next });
-    if (outcome.kind === 'whole') {
-      const { last } = outcome;
+    const streak = this.#streaks.get(kind) ?? new Streak();
+    this.#streaks.set(kind, streak);
+    const result = yield* this.#attempt(kind, checkpoint, window, pace, signal, { streak });
+    const { last, unread } = result;
+    if (last) {
       const next = reached(checkpoint, window.to, last);
       yield this.#page(kind, last, next, checkpoint);
-      return { checkpoint: next, from: window.to, pace: wider(pace, window, last) };
+      return { checkpoint: next, from: window.to, pace: result.pace };
+    }
+    if (!unread) return { checkpoint, from: free.from, pace: result.pace };
+    const { at: from, to, ...why } = unread;
+    const fields = { ...why, from: isoOfTicks(from), to: isoOfTicks(to) };
+    this.#parts.log.error(fields, 'set aside as unreadable; it is tried again');
+    const next = setAside(reached(checkpoint, to), { from, to, retryAt: this.#retryAt() });
+    yield { ...this.#page(kind, undefined, next, checkpoint), ...changed(checkpoint, next, [unread]) };
+    return { checkpoint: next, from: to, pace: result.pace };
+  }
+
+  /** Asks for a window; where it does not come whole, says what to ask for next, or that nothing less will do (R5). */
+  async *#attempt(
+    kind: ReadingKind,
+    checkpoint: Checkpoint,
+    window: Window,
+    pace: Pace,
+    signal: AbortSignal,
+    { streak, grain = 1n }: { streak: Streak; grain?: bigint },
+  ): AsyncGenerator<Page, Attempted> {
+    const { steady } = this.#parts;
+    const width = window.to - window.from;
+    const tick = isTick(window);
+    if (!tick) this.#mostTop = MOST_TOP;
+    const least = tick || width <= grain || width <= streak.grain(steady());
+    const most = least && kind !== 'retry' ? LAST_ATTEMPTS : ATTEMPTS;
+    const asker = this.#asker(kind, least || pace.bad === undefined ? most : 1, signal);
+    const reading = tick ? readTick(window, asker) : readSlice(window, asker, this.#countLies());
+    const outcome = yield* this.#pages(kind, checkpoint, reading);
+    if (outcome.kind === 'whole') {
+      const { last } = outcome;
+      if (last.rows > 0) streak.passed();
+      return { last, pace: wider(pace, window, last) };
     }
     if (outcome.kind === 'crowded') {
       if (outcome.last) yield this.#page(kind, outcome.last, checkpoint, checkpoint);
-      if (!tick) return stay(this.#narrower(pace, window, outcome.count, outcome.last));
+      if (!least) return { pace: this.#narrower(pace, window, outcome.count, outcome.last) };
     } else if (outcome.failure.failed === 'large') {
-      if (!tick) return stay(heavy(pace, window));
-      if (this.#askForLess()) return stay(pace);
-    } else if (!tick) {
-      return stay(suspicious(pace, window));
+      if (!least) return { pace: heavy(pace, window) };
+      if (tick && this.#askForLess()) return { pace };
+    } else if (!least) {
+      return { pace: suspicious(pace, window) };
     }
-    const unread = this.#unread(window, outcome);
-    if (checkpoint.unreadable.length >= MOST_UNREADABLE) {
-      const message = `more than ${MOST_UNREADABLE} times cannot be read, the latest: ${unread.detail}`;
-      throw new UnavailableError(message, { reason: 'answer' });
-    }
-    this.#parts.log.error(
-      { ...unread, at: isoOfTicks(unread.at) },
-      'set aside as unreadable; it is tried again',
-    );
-    const next = setAside(reached(checkpoint, window.to), { at: window.from, retryAt: this.#retryAt() });
-    yield { ...this.#page(kind, undefined, next, checkpoint), unread: [unread] };
-    return { checkpoint: next, from: window.to, pace: { width: pace.width, page: pace.page } };
+    streak.failed(steady());
+    return { unread: unreadOf(window, outcome), pace: { width: pace.width, page: pace.page } };
   }
 
   /** Pages of half as many; `false`: a page has one alert already. */
@@ -300,30 +362,16 @@ export class GraphAlerts implements Source {
   }
 
   /** Answers on the way to an outcome, as pages that move nothing: all that was read is kept. */
-  async *#pages(
+  async *#pages<Result>(
     kind: ReadingKind,
     checkpoint: Checkpoint,
-    reading: AsyncGenerator<Answer, Outcome>,
-  ): AsyncGenerator<Page, Outcome> {
+    reading: AsyncGenerator<Answer, Result>,
+  ): AsyncGenerator<Page, Result> {
     while (true) {
       const { done, value } = await reading.next();
       if (done) return value;
       yield this.#page(kind, value, checkpoint, checkpoint);
     }
-  }
-
-  #unread({ from }: Window, outcome: Outcome): Unread {
-    if (outcome.kind !== 'failed') {
-      const detail = 'Graph has more alerts with this one time than it gives';
-      return { at: from, reason: 'too-many', detail };
-    }
-    const { failed, error } = outcome.failure;
-    const raise = failed === 'large' ? '; set response.maxBytes higher' : '';
-    return {
-      at: from,
-      reason: failed === 'large' ? 'too-large' : 'unreadable',
-      detail: error.message + raise,
-    };
   }
 
   #asker(kind: ReadingKind, attempts: number, signal: AbortSignal): Asker {
@@ -335,14 +383,10 @@ export class GraphAlerts implements Source {
         return this.#ask(url, { priority, attempts, signal });
       },
       next: async (link) => {
-        try {
-          return await this.#ask(link, { priority, attempts, signal });
-        } catch (error) {
-          // Graph refuses to page further than it likes, where the first page was fine.
-          if (error instanceof UnavailableError && error.reason === 'request')
-            return { failed: 'limit', error };
-          throw error;
-        }
+        const answer = await this.#ask(link, { priority, attempts, signal });
+        // There is no less to ask for.
+        const isLeast = isFailure(answer) && answer.failed === 'large' && this.#top === 1;
+        return isLeast ? { ...answer, failed: 'broken' } : answer;
       },
       miscounted: () => {
         this.#miscountedAt = this.#parts.steady();
@@ -360,23 +404,37 @@ export class GraphAlerts implements Source {
     { priority, attempts, signal }: { priority: Priority; attempts: number; signal: AbortSignal },
   ): Promise<Answer | Failure> {
     const { maxBytes } = this.#settings.response;
+    let large = 0;
     while (true) {
       try {
         const top = this.#top;
         const page = await this.#parts.graph.page(url, { maxBytes, role: ROLE, signal, priority, attempts });
         return this.#answer(page, top);
       } catch (error) {
-        if (error instanceof TooLargeError) return { failed: 'large', error };
+        if (error instanceof TooLargeError) {
+          if (++large === LARGE_ATTEMPTS) return { failed: 'large', error };
+          continue;
+        }
+        if (!(error instanceof UnavailableError)) throw error;
+        // The request is made smaller only when Graph answers another one like it; else Graph is down, and is waited
+        // for (R5), or nothing is allowed, and somebody has to act.
+        const control = this.#controlQuery();
+        if (await this.#control(control, signal, 1)) return { failed: 'broken', error };
         if (!isPassing(error)) throw error;
-        // The request is made smaller only when Graph answers another one; else Graph is down, and is waited for (R5).
-        if (await this.#control(signal, 1)) return { failed: 'broken', error };
-        await this.#control(signal);
+        await this.#control(control, signal);
       }
     }
   }
 
+  /** As all that we ask, and as little as can be: where nothing but filters fails, no alert is at fault. */
+  #controlQuery(): string {
+    const from = ticksOfMs(this.#serverNow());
+    const filter = filterOf({ from, to: from + 1n }, this.#settings.filter.serviceSource);
+    return `$filter=${encodeURIComponent(filter)}&$top=1&$count=true`;
+  }
+
   /** Whether Graph answers the smallest request there is. Without `attempts` it is asked until it does. */
-  async #control(signal: AbortSignal, attempts?: number): Promise<boolean> {
+  async #control(query: string, signal: AbortSignal, attempts?: number): Promise<boolean> {
     const { maxBytes } = this.#settings.response;
     const options = {
       maxBytes,
@@ -386,12 +444,12 @@ export class GraphAlerts implements Source {
       ...(attempts && { attempts }),
     };
     try {
-      const { dateMs } = await this.#parts.graph.page(this.#url('$top=1'), options);
+      const { dateMs } = await this.#parts.graph.page(this.#url(query), options);
       this.#trusted(dateMs);
       return true;
     } catch (error) {
       if (error instanceof TooLargeError) return true;
-      if (isPassing(error) && attempts !== undefined) return false;
+      if (error instanceof UnavailableError && attempts !== undefined) return false;
       throw error;
     }
   }
@@ -424,7 +482,10 @@ export class GraphAlerts implements Source {
     const room = Math.min(PAGE_CHARACTERS, this.#settings.response.maxBytes / 2);
     const wanted = rows.length === 0 ? most : Math.ceil((room * rows.length) / characters);
     this.#top = Math.min(this.#mostTop, most, Math.max(1, wanted));
-    return { records, rows: rows.length, count, next, dateMs, full: rows.length >= top };
+    const largest = Math.max(LEAST_CLAMP, this.#largest);
+    this.#largest = Math.max(this.#largest, rows.length);
+    const full = rows.length >= top;
+    return { records, rows: rows.length, count, next, dateMs, full, most: rows.length >= largest };
   }
 
   /** The server's `Date` as far as it can be believed; a time that is too early only costs requests. */
@@ -462,6 +523,7 @@ export class GraphAlerts implements Source {
       checkpoint: formatCheckpoint(checkpoint),
       floor: floorOf(before, this.#settings),
       watermark: checkpoint.watermark,
+      lateSince: lateSince(checkpoint),
     };
   }
 
@@ -496,6 +558,59 @@ interface Place {
   readonly from: bigint;
   readonly pace: Pace;
 }
+
+/** How far what had been set aside has been read again. Kept in memory only: a restart begins again. */
+interface Pass {
+  /** Beginning of what was set aside. */
+  readonly from: bigint;
+  readonly at: bigint;
+  readonly pace: Pace;
+  readonly streak: Streak;
+  /** What of it fails as before. */
+  readonly left: readonly Unread[];
+}
+
+/** What became of a window: it came with `last`, or `unread` says why it never will; else it is asked for otherwise. */
+interface Attempted {
+  readonly last?: Answer;
+  readonly unread?: Unread;
+  /** For the next window. */
+  readonly pace: Pace;
+}
+
+function unreadOf({ from, to }: Window, outcome: Exclude<Outcome, { kind: 'whole' }>): Unread {
+  if (outcome.kind === 'crowded') {
+    const { count } = outcome;
+    const detail = 'Graph has, or says that it has, more alerts of this time than it gives';
+    return { at: from, to, reason: 'too-many', detail, ...(count !== undefined && { count }) };
+  }
+  const { failed, error } = outcome.failure;
+  const { message } = error;
+  if (failed === 'large')
+    return { at: from, to, reason: 'too-large', detail: `${message}; set response.maxBytes higher` };
+  const detail = isPassing(error)
+    ? message
+    : `refused while other requests are answered, as a proxy that looks into answers may do: ${message}`;
+  return { at: from, to, reason: 'unreadable', detail };
+}
+
+/** The dead letters that come and go with a checkpoint. */
+function changed(
+  before: Checkpoint,
+  after: Checkpoint,
+  why: readonly Unread[],
+): Pick<Page, 'unread' | 'readAgain'> {
+  const { added, gone } = changesAside(before, after);
+  const unread = added.map(({ from, to }): Unread => {
+    const exact = why.find((each) => each.at === from && each.to === to);
+    // It has become one with others; what was last said of one of them stands for all.
+    const { reason, detail } = why.findLast(({ at }) => from <= at && at < to) ?? ELSEWHERE;
+    return exact ?? { at: from, to, reason, detail };
+  });
+  return { ...(unread.length > 0 && { unread }), ...(gone.length > 0 && { readAgain: gone }) };
+}
+
+const ELSEWHERE = { reason: 'unreadable', detail: 'part of it cannot be read' } as const;
 
 const shownBy = ({ dateMs, records }: Answer) => ({
   dateMs,

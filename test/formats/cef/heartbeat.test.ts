@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createCef } from '../../../src/formats/cef/cef.ts';
 import { aRecord } from '../../support/records.ts';
+import { createFormat } from './support.ts';
 
-const format = createCef({ vendor: 'Microsoft', signatureId: 'title', equals: 'escape', pipe: 'escape' });
+const format = createFormat({ signatureId: 'title' });
 const stamp = { stream: 77, sequence: 4_711, sentMs: 5, maxBytes: 8_000 };
 const timeMs = Date.UTC(2025, 2, 4, 10);
 

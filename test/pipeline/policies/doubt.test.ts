@@ -36,6 +36,22 @@ describe('Doubt', () => {
     expect(() => doubt.check()).not.toThrow();
   });
 
+  it('S9: takes a heartbeat for an acceptance, but not for ten refusals on end', () => {
+    const doubt = new Doubt();
+    doubt.answered(outcomes('rr-r'));
+    expect(spelled(doubt.heartbeat())).toBe('rr-r');
+    expect(doubt.heartbeat()).toEqual([]);
+    for (let count = 0; count < 6; count++) {
+      doubt.answered(outcomes('r', 10 + count));
+      expect(doubt.heartbeat()).toHaveLength(1);
+    }
+    doubt.answered(outcomes('r', 20));
+    expect(doubt.heartbeat()).toEqual([]);
+    expect(spelled(doubt.answered(outcomes('d', 21)))).toBe('rd');
+    doubt.answered(outcomes('r', 22));
+    expect(doubt.heartbeat()).toHaveLength(1);
+  });
+
   it('Q6: does not grow with what is passed over behind a refusal', () => {
     const doubt = new Doubt();
     doubt.answered(outcomes('r'));

@@ -70,7 +70,7 @@ describe('Narrowing', () => {
     for (let tries = 1; tries <= 10; tries++) {
       expect(narrowing.suspect?.end.cursor).toEqual(at(4));
       expect(narrowing.poison(at(4))).toBeUndefined();
-      narrowing.proved();
+      narrowing.proved(0);
       expect(narrowing.suspect).toBeUndefined();
       if (tries === 10) break;
       // Soon again would cost copies of the other one and tell nothing.
@@ -91,13 +91,13 @@ describe('Narrowing', () => {
     }
     expect(narrowing.poison(at(0))).toBeUndefined();
     // One that was proved is one; the others were the sink's.
-    narrowing.proved();
+    narrowing.proved(0);
     expect(narrowing.poison(at(0))).toBeUndefined();
   });
 
   it('begins anew with another record', () => {
     breaks(6, out(0));
-    narrowing.proved();
+    narrowing.proved(0);
     narrowing.settled(at(0));
     breaks(1, out(1));
     expect(narrowing.suspect).toBeUndefined();

@@ -41,6 +41,8 @@ describe('listed()', () => {
   });
 });
 
+const failure = (code: string) => Object.assign(new Error(code), { code });
+
 describe('Acknowledged', () => {
   /** Answers with one table after the other, and then with the last one. */
   const reads = (...tables: (string | Error)[]) => {
@@ -70,12 +72,37 @@ describe('Acknowledged', () => {
     expect(await acknowledged.all(tuple, never)).toBe('ended');
   });
 
-  it('says what is outstanding now: all when it has ended, nothing when it cannot be known', async () => {
-    const { acknowledged } = reads(line('01', '0000000A'), line('08', '00000000'), '', new Error('ENOENT'));
+  it('says what is outstanding now, and all of it when it has ended', async () => {
+    const { acknowledged } = reads(line('01', '0000000A'), line('08', '00000000'));
     expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(10);
     expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('S2: looks again when the list lacks a connection for once, or cannot be read', async () => {
+    const open = line('01', '0000000A');
+    const { acknowledged, told } = reads(open, '', open, failure('EMFILE'), '', open, '', '', failure('EIO'));
+    for (let look = 0; look < 3; look++)
+      expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(10);
+    // And takes it for outstanding as long as it cannot be found.
+    for (let look = 0; look < 3; look++)
+      expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(Number.POSITIVE_INFINITY);
+    expect(told).toEqual([]);
+  });
+
+  it('knows nothing to be outstanding where that can never be known', async () => {
+    const { acknowledged } = reads(failure('ENOENT'));
     expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(0);
-    expect((await acknowledged.outstanding(tuple)).unacknowledgedBytes).toBe(0);
+  });
+
+  it('does not know for once when the list cannot be read, or lacks what it has shown before', async () => {
+    const none = failure('EMFILE');
+    const done = line('01', '00000000');
+    const { acknowledged, told } = reads(none, none, none, done, '', '', '', done);
+    const said: string[] = [];
+    for (let look = 0; look < 4; look++) said.push(await acknowledged.all(tuple, never));
+    expect(said).toEqual(['unknown', 'acknowledged', 'unknown', 'acknowledged']);
+    expect(told).toEqual([]);
+    expect(acknowledged.trouble).toBeUndefined();
   });
 
   it('waits no longer than its signal', async () => {
@@ -87,12 +114,13 @@ describe('Acknowledged', () => {
   });
 
   it.each([
-    ['there is no such file', new Error('ENOENT')],
+    ['there is no such file', failure('ENOENT')],
+    ['it is not for us', failure('EACCES')],
     ['our connections are not in it', line('01', '00000000').replace('1F90', '1F91')],
   ])('says once that the kernel cannot be asked: %s', async (_, answer) => {
     const { acknowledged, told, files } = reads(answer);
     expect(await acknowledged.all(tuple, never)).toBe('unknown');
-    expect(told).toHaveLength(1);
+    expect(told).toEqual([acknowledged.trouble]);
     const asked = files.length;
     expect(await acknowledged.all(tuple, never)).toBe('unknown');
     expect(told).toHaveLength(1);

@@ -113,8 +113,8 @@ describe('confirmByClose()', () => {
   let acknowledged: Promise<Acknowledgement>;
   let answer: (said: Acknowledgement) => void;
 
-  const begin = () => {
-    const options = { quietMs: 20, timeoutMs: 1000, acknowledged: () => acknowledged };
+  const begin = (quietMs = 20) => {
+    const options = { quietMs, timeoutMs: 1000, hint: ' (a hint)', acknowledged: () => acknowledged };
     verdict = confirmByClose(peer, options).then(
       () => 'proved',
       (error: unknown) => {
@@ -201,7 +201,7 @@ describe('confirmByClose()', () => {
     async (state) => {
       await states[state]();
       peer.happens('their-fin');
-      expect(await verdict).toContain('siem:514 closed the connection by itself');
+      expect(await verdict).toMatch(/siem:514 closed the connection by itself.* \(a hint\)/);
       expect(peer.destroyed).toBe(true);
     },
   );
@@ -229,9 +229,21 @@ describe('confirmByClose()', () => {
 
   it.each(all)('S2: ends in %s when the time is up, and lets go', async (state) => {
     await states[state]();
-    vi.advanceTimersByTime(1000);
+    vi.advanceTimersByTime(1020);
     expect(await verdict).toContain('within the time-out');
     expect(peer.destroyed).toBe(true);
+  });
+
+  it('S2: has its time after the quiet time, and may be quiet for longer than that', async () => {
+    peer = new Played();
+    begin(3000);
+    answer('acknowledged');
+    vi.advanceTimersByTime(3000);
+    for (let turns = 0; turns < 4; turns++) await turn();
+    peer.happens('our-fin');
+    vi.advanceTimersByTime(999);
+    peer.happens('their-fin');
+    expect(await verdict).toBe('proved');
   });
 
   it('is not proved by a connection that had ended before', async () => {

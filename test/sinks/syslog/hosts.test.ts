@@ -94,6 +94,30 @@ describe('Hosts', () => {
     expect(list.isBest(a, never)).toBe(true);
   });
 
+  it('S3: leaves one that takes connections and breaks them alone for longer each time, until it confirms', async () => {
+    const { list, time, tried } = aList([a, b]);
+    const minutes: number[] = [];
+    /** Fails, and is tried again after some minutes. */
+    const fails = async () => {
+      list.failed(a);
+      const failedMs = time.ms;
+      tried.length = 0;
+      while (list.isBest(b, never)) {
+        time.ms += 60_000;
+        await new Promise(setImmediate);
+      }
+      // Looked for once, and no more often.
+      expect(tried).toEqual(['a']);
+      minutes.push((time.ms - failedMs) / 60_000 - 1);
+      expect((await list.dial(never)).host).toBe(a);
+    };
+    for (let round = 0; round < 8; round++) await fails();
+    expect(minutes).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+    list.works(a);
+    await fails();
+    expect(minutes.at(-1)).toBe(1);
+  });
+
   it('ends at the signal without blaming the host', async () => {
     const { list, tried } = aList([a, b]);
     const abort = Object.assign(new Error('stopped'), { name: 'AbortError' });

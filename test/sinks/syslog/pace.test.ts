@@ -62,6 +62,41 @@ describe('the pace of confirmations', () => {
     expect(confirmed(pace, one, 10, TIMEOUT_MS, HOUR_MS).bytes).toBe(4000);
   });
 
+  it.each([3, 8, 12])(
+    'S2: gives one that hung for %d time-outs and is well again its room back in a minute',
+    (timeouts) => {
+      const used = (pace: Pace) => records(Math.max(1, Math.floor(pace.bytes / 2000)));
+      let pace = soon(START);
+      let nowMs = 0;
+      for (let count = 0; count < timeouts; count++) {
+        nowMs += TIMEOUT_MS;
+        pace = timedOut(pace, used(pace), nowMs);
+      }
+      const healedMs = nowMs;
+      while (pace.bytes < 256 * KIB && nowMs < healedMs + 60_000) {
+        nowMs += 50;
+        pace = confirmed(pace, used(pace), 50, TIMEOUT_MS, nowMs);
+      }
+      expect(pace.bytes).toBeGreaterThanOrEqual(256 * KIB);
+    },
+  );
+
+  it('S2: tries what times out by its size twice at most', () => {
+    let pace = START;
+    let timeouts = 0;
+    // Reads 20,000 bytes at once, and no more ever.
+    for (let nowMs = 0; nowMs < HOUR_MS; nowMs += 50) {
+      const used = records(Math.max(1, Math.floor(pace.bytes / 2000)));
+      if (used.bytes <= 20_000) pace = confirmed(pace, used, 50, TIMEOUT_MS, nowMs);
+      else {
+        timeouts += 1;
+        nowMs += TIMEOUT_MS;
+        pace = timedOut(pace, used, nowMs);
+      }
+    }
+    expect(timeouts).toBe(5);
+  });
+
   describe('of a receiver that never closes', () => {
     const three = [1, 2, 3].reduce((pace, at) => timedOut(pace, one, at), START);
 

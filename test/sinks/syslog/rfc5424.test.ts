@@ -62,6 +62,11 @@ describe('rfc5424()', () => {
     },
   );
 
+  it('writes the empty date of .NET as "-"', () => {
+    const timeMs = Date.parse('0001-01-01T00:00:00Z');
+    expect(rfc5424(options, { ...fields, record: aRecord({}, { timeMs }) })).toMatch(/^<131>1 - relay/);
+  });
+
   it('replaces what may not stand in a name, and cuts what is too long', () => {
     const names = { facility: 'local0', hostName: 'é x\n', appName: 'a'.repeat(60) } as const;
     expect(rfc5424(names, fields)).toMatch(/^\S+ \S+ __x_ a{48} 12345 /);

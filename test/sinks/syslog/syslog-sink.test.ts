@@ -8,6 +8,7 @@ import type { Receipt, Sink } from '../../../src/core/sink.ts';
 import { Closers } from '../../../src/lib/closers.ts';
 import { isAbort } from '../../../src/lib/wait.ts';
 import { Acknowledged } from '../../../src/sinks/syslog/acknowledged.ts';
+import type { Connect } from '../../../src/sinks/syslog/connection.ts';
 import { frame, framings } from '../../../src/sinks/syslog/frame.ts';
 import { Hosts, hostOf } from '../../../src/sinks/syslog/hosts.ts';
 import { syslog } from '../../../src/sinks/syslog/index.ts';
@@ -267,6 +268,24 @@ describe('SyslogSink', () => {
     await expect(confirmed).rejects.toThrow('closed the connection');
   });
 
+  it('names what is left for a receiver that ends its own side at once', async () => {
+    const { collector, sink } = await start({ script: ({ socket }) => void socket.end() });
+    const failure = await (async () => {
+      for (let number = 1; ; number++) {
+        const { confirmed } = await sink.send(rendered(1, number), never);
+        await sink.confirm(never);
+        await confirmed;
+      }
+    })().catch((error: unknown) => error);
+    expect(String(failure)).toContain('confirm.by: none');
+    const none = closers.add('sink', aSink(collector.port, { confirm: { by: 'none' } }));
+    for (let number = 1; number <= 5; number++) {
+      await none.open(never);
+      await none.send(rendered(1, number), never);
+    }
+    await collector.until(() => new Set(collector.events).size === 5);
+  });
+
   it('a receiver that closes an idle connection costs nothing', async () => {
     const { collector, sink } = await start();
     const first = await sink.send(rendered(1), never);
@@ -322,10 +341,10 @@ describe('SyslogSink', () => {
       },
     });
     const stop = new AbortController();
-    const huge = rendered(1, 1, () => 'x'.repeat(50_000_000));
+    const huge = rendered(1, 1, () => 'x'.repeat(20_000_000));
     const sending = sink.send(huge, stop.signal);
     const socket = await accepted;
-    await expect.poll(() => socket.readableLength).toBeGreaterThan(0);
+    await expect.poll(() => socket.readableLength, { timeout: 10_000 }).toBeGreaterThan(0);
     stop.abort();
     await expect(sending).rejects.toSatisfy(isAbort);
     socket.resume();
@@ -490,6 +509,24 @@ describe('a syslog sink and what its receiver can take', () => {
     expect(sink.window()).toEqual({ records: 1, bytes: 1 });
   });
 
+  it('S2: confirms over a line on which the quiet time is longer than the time-out', async () => {
+    const collector = closers.add('collector', await startCollector());
+    const connect: Connect = async (host, signal) => {
+      const connection = await overTcp('lf', 10_000)(host, signal);
+      Object.defineProperty(connection, 'connectMs', { value: 150 });
+      return connection;
+    };
+    const hosts = new Hosts([hostOf('127.0.0.1', collector.port)], connect, log, () => performance.now());
+    const sink = closers.add('sink', bareSink(collector.port, { hosts, timeoutMs: 250 }));
+    await sink.open(never);
+    const { confirmed } = await sink.send(
+      rendered(32, 1, () => 'x'.repeat(8000)),
+      never,
+    );
+    await sink.confirm(never);
+    expect(await confirmed).toEqual({ refused: [] });
+  });
+
   it('gives one that confirms soon more and more', async () => {
     const { sink } = await start(readAll, 10_000);
     await sink.open(never);
@@ -551,6 +588,19 @@ describe('a syslog sink and what its receiver can take', () => {
     expect(whole.bytes - sink.window().bytes).toBeGreaterThan(1_000_000);
     await sink.confirm(never);
     expect(sink.window()).toEqual(whole);
+  });
+
+  it('S2: goes on where the kernel cannot be asked what is acknowledged, and says so', async () => {
+    const none = Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' });
+    const collector = closers.add('collector', await startCollector());
+    const acknowledged = new Acknowledged(
+      () => {},
+      () => Promise.reject(none),
+    );
+    const sink = closers.add('sink', bareSink(collector.port, { acknowledged }));
+    expect(sink.notes()).toEqual([]);
+    expect(await deliver(sink, 1)).toEqual({ refused: [] });
+    expect(sink.notes()).toEqual([expect.stringMatching(/kernel cannot be asked.*ENOENT/)]);
   });
 
   it.each([
@@ -665,6 +715,36 @@ describe('a syslog sink with several hosts', () => {
     await deliver(sink, 12);
     expect(second.events.length).toBeLessThanOrEqual(7);
     expect(first.events.at(-1)).toContain('event 13');
+  });
+
+  it('S3: with a first one that hangs, gives the second all the room it had, and comes back to the first less and less often', async () => {
+    const hung = closers.add('hung', await startCollector('lf', { script: neverRead }));
+    const well = closers.add('well', await startCollector());
+    const time = { ms: 0 };
+    const clock = () => performance.now() + time.ms;
+    const list = [hostOf('127.0.0.1', hung.port), hostOf('127.0.0.1', well.port)];
+    const hosts = new Hosts(list, overTcp('lf', 1000), log, clock);
+    const sink = closers.add('sink', bareSink(0, { hosts, clock, timeoutMs: 150 }));
+    const failed: number[] = [];
+    for (let minute = 0; minute < 10; minute++) {
+      const connections = hung.connections;
+      for (;;) {
+        await sink.open(never);
+        const { confirmed } = await sink.send(rendered(2, minute), never);
+        await sink.confirm(never).catch(() => {});
+        const isThrough = await confirmed.then(
+          () => true,
+          () => false,
+        );
+        if (isThrough) break;
+        failed.push(minute);
+      }
+      expect(sink.window()).toEqual(WINDOW);
+      time.ms += 60_000;
+      // Looking for the first is done aside.
+      if (hosts.isBest(list[1]!, never) && hung.connections > connections) await sleep(20);
+    }
+    expect(failed.length).toBeLessThanOrEqual(4);
   });
 });
 

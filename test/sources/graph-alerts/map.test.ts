@@ -38,7 +38,7 @@ describe('alertRecord()', () => {
 
   it('takes the creation for the revision where there is no other time, and else 0', () => {
     const created = ticksOf('2025-03-04T10:13:27.7216667Z');
-    for (const lastUpdateDateTime of [null, 'yesterday', 7]) {
+    for (const lastUpdateDateTime of [null, 'yesterday', 7, '0001-01-01T00:00:00Z']) {
       expect(alertRecord(anAlert({ lastUpdateDateTime }))).toMatchObject({ revision: created, created });
     }
     expect(alertRecord({ id: 'a' })).toMatchObject({

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../../src/core/errors.ts';
+import type { Unread } from '../../../src/core/source.ts';
 import { ticksOf, ticksOfMs } from '../../../src/core/ticks.ts';
 import { parseCheckpoint } from '../../../src/sources/graph-alerts/checkpoint.ts';
 import { GraphAlerts } from '../../../src/sources/graph-alerts/source.ts';
@@ -153,7 +154,8 @@ async function live(given: Course) {
   let checkpoint: string | undefined;
   let watermark = 0n;
   let backwards = 0;
-  const setAside = new Set<bigint>();
+  const setAside: Unread[] = [];
+  const wasAside = (time: bigint) => setAside.some(({ at, to }) => at <= time && time < to);
   /** What the sweep has found first, though the overlap should have. */
   const tooLate: string[] = [];
   const told = new Set<string>();
@@ -164,15 +166,14 @@ async function live(given: Course) {
         checkpoint = page.checkpoint;
         if (page.watermark < watermark) backwards += 1;
         watermark = page.watermark;
-        for (const { at } of page.unread ?? []) setAside.add(at);
+        setAside.push(...(page.unread ?? []));
         for (const { id, revision } of page.records) {
           const key = `${id}@${revision}`;
           const { visibleMs = time } = graph.alerts.find((alert) => alert.id === id)!;
           // While an overlap is open, that may still come to it.
           const isOpen = parseCheckpoint(page.checkpoint).open.some(({ kind }) => kind === 'overlap');
           const isLive = !isOpen && visibleMs > noon && visibleMs < time - overlap / 2 - minute;
-          if (page.reading === 'sweep' && isLive && !setAside.has(revision) && !told.has(key))
-            tooLate.push(key);
+          if (page.reading === 'sweep' && isLive && !wasAside(revision) && !told.has(key)) tooLate.push(key);
           told.add(key);
         }
         if (!calm && chosen(given.ends)) {

@@ -10,11 +10,13 @@ import {
   narrower,
   nextWindow,
   type Pace,
+  Streak,
   suspicious,
   wider,
 } from '../../../src/sources/graph-alerts/pace.ts';
 import {
   advanced,
+  changesAside,
   describe as describeCheckpoint,
   floorOf,
   pastAside,
@@ -33,18 +35,27 @@ const minute = 60_000;
 const hour = 60 * minute;
 const depths = { settle: 10_000, overlap: 10 * minute, sweep: { every: hour, window: 24 * hour } };
 
+const tick = (time: string) => ({ from: at(time), to: at(time) + 1n, retryAt: 0 });
+
 const checkpoint: Checkpoint = {
   start: at('00:00:00'),
   watermark: at('11:59:00'),
   readAt: { overlap: noon, sweep: noon },
   open: [{ kind: 'backfill', from: at('01:00:00'), to: at('11:00:00'), begun: noon }],
-  unreadable: [{ at: at('02:00:00'), retryAt: noon }],
+  unreadable: [{ from: at('02:00:00'), to: at('02:00:00') + 1n, retryAt: noon }],
 };
 
 describe('a checkpoint', () => {
   it('comes back as it was', () => {
     expect(parseCheckpoint(formatCheckpoint(checkpoint))).toEqual(checkpoint);
     expect(parseCheckpoint(formatCheckpoint(firstCheckpoint(-5n, at('12:00:00'), noon))).start).toBe(0n);
+  });
+
+  it('of version 2, which set aside single times only, is read', () => {
+    const text = formatCheckpoint(checkpoint)
+      .replace('"version":3', '"version":2')
+      .replace(/"unreadable":\[.*\]/, `"unreadable":[{"at":"${at('02:00:00')}","retryAt":${noon}}]`);
+    expect(parseCheckpoint(text)).toEqual(checkpoint);
   });
 
   it.each([
@@ -91,9 +102,7 @@ describe('a poll', () => {
   it('begins `settle` behind the watermark, never before the start, and behind what was set aside', () => {
     expect(pollFrom(checkpoint, depths)).toBe(at('11:58:50'));
     expect(pollFrom({ ...checkpoint, start: at('11:58:55') }, depths)).toBe(at('11:58:55'));
-    expect(pollFrom(setAside(checkpoint, { at: at('11:58:52'), retryAt: 0 }), depths)).toBe(
-      at('11:58:52') + 1n,
-    );
+    expect(pollFrom(setAside(checkpoint, tick('11:58:52')), depths)).toBe(at('11:58:52') + 1n);
   });
 
   it('moves the watermark to the greatest revision, whatever the order', () => {
@@ -167,8 +176,8 @@ describe('what is due', () => {
         return next && ('kind' in next ? next.kind : 'retry');
       });
     const all = withDue({ ...checkpoint, start: 0n }, depths, noon + hour);
-    expect(kindsOf(all, noon)).toEqual(['overlap', 'retry', 'overlap', 'retry']);
-    const without = takenBack(all, { at: at('02:00:00') });
+    expect(kindsOf(all, noon)).toEqual(['overlap', 'retry', 'overlap', 'backfill']);
+    const without = takenBack(all, { from: at('02:00:00') });
     expect(kindsOf(without, noon)).toEqual(['overlap', 'backfill', 'overlap', 'sweep']);
     const long = advanced(without, without.open.find(({ kind }) => kind === 'overlap')!, at('12:00:00'));
     expect(kindsOf(long, noon)).toEqual(['backfill', 'backfill', 'sweep', 'sweep']);
@@ -178,6 +187,13 @@ describe('what is due', () => {
 });
 
 describe('floorOf()', () => {
+  it('lies before a range that was set aside, of which some may have been told', () => {
+    const from = at('00:00:00') - ticks(900 * hour);
+    const aside = (to: bigint) => setAside(checkpoint, { from, to, retryAt: 0 });
+    expect(floorOf(aside(from + 2n), depths)).toBe(from - ticks(hour));
+    expect(floorOf(aside(from + 1n), depths)).toBe(floorOf(checkpoint, depths));
+  });
+
   it('lies before everything that may still be asked for', () => {
     const depth = { ...depths, sweep: { every: hour, window: 72 * hour } };
     expect(floorOf(checkpoint, depth)).toBe(at('11:59:00') - ticks(73 * hour));
@@ -194,9 +210,41 @@ describe('floorOf()', () => {
 
 const ticks = (ms: number): bigint => ticksOfMs(ms) - ticksOfMs(0);
 
+describe('setAside()', () => {
+  const none = { ...checkpoint, unreadable: [] };
+
+  it('makes one of what touches, due when the first of it is', () => {
+    const [a, b] = [
+      { from: 5n, to: 6n, retryAt: 20 },
+      { from: 6n, to: 9n, retryAt: 10 },
+    ];
+    const { unreadable } = setAside(none, b, a);
+    expect(unreadable).toEqual([{ from: 5n, to: 9n, retryAt: 10 }]);
+    expect(takenBack({ ...none, unreadable }, a).unreadable).toEqual([]);
+  });
+
+  it('makes one of what lies nearest to each other, where there is too much', () => {
+    const many = Array.from({ length: 100 }, (_, n) => ({
+      from: BigInt(n) * 100n,
+      to: BigInt(n) * 100n + 1n,
+      retryAt: n,
+    }));
+    const full = setAside(none, ...many);
+    expect(full.unreadable).toHaveLength(100);
+    const more = setAside(full, { from: 4_250n, to: 4_260n, retryAt: 200 });
+    expect(more.unreadable).toHaveLength(100);
+    expect(changesAside(full, more)).toEqual({
+      added: [{ from: 4_250n, to: 4_301n, retryAt: 43 }],
+      gone: [4_300n],
+    });
+    expect(changesAside(more, full).gone).toEqual([4_250n]);
+  });
+});
+
 describe('pastAside()', () => {
-  it('goes round what was set aside', () => {
-    const two = setAside(checkpoint, { at: at('02:00:00') + 1n, retryAt: 0 });
+  it('goes round what was set aside, in whatever order', () => {
+    const { to: from } = tick('02:00:00');
+    const two = setAside(checkpoint, { from, to: from + 1n, retryAt: 0 });
     expect(pastAside(two, at('01:00:00'), at('03:00:00'))).toEqual({
       from: at('01:00:00'),
       end: at('02:00:00'),
@@ -290,6 +338,22 @@ describe('the pace', () => {
       expect(passed).toEqual([poison]);
       expect(windows).toBeLessThan(30);
     }
+  });
+});
+
+describe('a streak of failures', () => {
+  it('is narrowed down to single times at first, and then less and less, until an alert is read', () => {
+    const streak = new Streak();
+    const grains = Array.from({ length: 60 }, () => {
+      streak.failed(0);
+      return streak.grain(0);
+    });
+    expect(grains.slice(0, 8)).toEqual(Array(8).fill(1n));
+    expect(grains.slice(8, 11)).toEqual([4n, 16n, 64n]);
+    expect(grains.at(-1)).toBeGreaterThan(10n ** 17n);
+    expect(streak.grain(2 * hour)).toBe(1n);
+    streak.passed();
+    expect(streak.grain(0)).toBe(1n);
   });
 });
 

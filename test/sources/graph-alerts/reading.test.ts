@@ -1,100 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { UnavailableError } from '../../../src/core/errors.ts';
-import type { SourceRecord } from '../../../src/core/record.ts';
-import type { Page } from '../../../src/core/source.ts';
-import { formatCheckpoint, parseCheckpoint } from '../../../src/sources/graph-alerts/checkpoint.ts';
-import { GraphAlerts, type GraphAlertsSettings } from '../../../src/sources/graph-alerts/source.ts';
+import { formatCheckpoint } from '../../../src/sources/graph-alerts/checkpoint.ts';
+import { down, hour, keyOf, scene, series } from '../../support/alerts-scene.ts';
 import { KeepingJournal } from '../../support/keeping-journal.ts';
-import { collectLog } from '../../support/log.ts';
-import { at, type ModelAlert, ModelGraph } from '../../support/model-graph.ts';
-
-const noon = Date.parse('2025-03-04T12:00:00Z');
-const hour = 3_600_000;
-
-/** A source at a model of Graph; each answer takes 100 ms of its time. */
-function scene(settings: Partial<GraphAlertsSettings> = {}) {
-  const graph = new ModelGraph();
-  const log = collectLog();
-  let elapsed = 0;
-  const world = { now: noon, miscounts: 0 };
-  graph.date = () => world.now + elapsed;
-  const { page } = graph;
-  graph.page = async (url, options) => {
-    elapsed += 100;
-    return await page.call(graph, url, options);
-  };
-  const source = new GraphAlerts(
-    {
-      every: 1_000_000,
-      settle: 10_000,
-      overlap: 600_000,
-      sweep: { every: hour, window: 24 * hour },
-      startFrom: 24 * hour,
-      response: { maxBytes: 2 ** 24 },
-      filter: { serviceSource: [], severity: [], status: [] },
-      ...settings,
-    },
-    {
-      name: 'alerts',
-      graph,
-      log,
-      now: () => world.now + elapsed,
-      steady: () => elapsed,
-      miscounted: () => {
-        world.miscounts += 1;
-      },
-    },
-  );
-  let checkpoint: string | undefined = formatCheckpoint({
-    start: at('00:00:00'),
-    watermark: at('11:59:00'),
-    readAt: { overlap: noon - 60_000, sweep: noon - 60_000 },
-    open: [],
-    unreadable: [],
-  });
-  const pages: Page[] = [];
-  const stop = new AbortController();
-  /** One whole reading; returns the records that it gave, as `id@revision`. */
-  const read = async (from = checkpoint, most = Number.POSITIVE_INFINITY): Promise<Set<string>> => {
-    const given = new Set<string>();
-    let left = most;
-    for await (const answer of source.read(from, stop.signal)) {
-      pages.push(answer);
-      checkpoint = answer.checkpoint;
-      for (const record of answer.records) given.add(keyOf(record));
-      if (--left <= 0) break;
-    }
-    return given;
-  };
-  const readFirst = async () => {
-    checkpoint = undefined;
-    return await read(undefined);
-  };
-  return {
-    graph,
-    log,
-    world,
-    source,
-    pages,
-    stop,
-    read,
-    readFirst,
-    checkpoint: () => parseCheckpoint(checkpoint ?? ''),
-  };
-}
-
-const keyOf = ({ id, revision }: Pick<SourceRecord, 'id' | 'revision'>): string => `${id}@${revision}`;
-
-/** `count` alerts, one every so many seconds from `time` on. */
-const series = (count: number, time: string, seconds: number): ModelAlert[] =>
-  Array.from({ length: count }, (_, n) => {
-    const revision = at(time) + BigInt(Math.round(n * seconds * 10_000_000));
-    return { id: `a${n}`, revision, created: revision };
-  });
-
-const down = () => {
-  throw new UnavailableError('Graph answers HTTP 500', { reason: 'server' });
-};
+import { at, type ModelAlert, type ModelGraph } from '../../support/model-graph.ts';
 
 describe('the first reading', () => {
   it('polls from now on at once, and reads what was before in closed windows, oldest first', async () => {
@@ -234,7 +142,7 @@ describe('ties', () => {
     expect(pages.flatMap(({ unread = [] }) => unread)).toMatchObject([
       { at: at('11:59:30'), reason: 'too-many' },
     ]);
-    expect(checkpoint().unreadable).toMatchObject([{ at: at('11:59:30') }]);
+    expect(checkpoint().unreadable).toMatchObject([{ from: at('11:59:30') }]);
     expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
     graph.skipLimit = Number.POSITIVE_INFINITY;
     world.now += hour;
@@ -347,6 +255,36 @@ describe('the count', () => {
   });
 });
 
+describe('R3: a server that gives fewer at once than it is asked for', () => {
+  it('and neither a count nor a next link, is found out by smaller windows', async () => {
+    const { graph, read, pages } = scene();
+    graph.alerts = series(600, '11:59:00', 0.05);
+    graph.clamp = 100;
+    graph.skipLimit = 50;
+    graph.count = () => undefined;
+    expect((await read()).size).toBe(600);
+    expect(pages.flatMap(({ unread = [] }) => unread)).toEqual([]);
+    expect(graph.asked.length).toBeLessThan(60);
+  });
+
+  it('and a count of a tie that is too high, gets a dead letter that says so', async () => {
+    const { graph, read, pages } = scene();
+    const revision = at('11:59:30');
+    graph.alerts = Array.from({ length: 300 }, (_, n) => ({ id: `t${n}`, revision, created: revision }));
+    graph.clamp = 100;
+    graph.count = (real) => real + 7;
+    expect((await read()).size).toBe(300);
+    expect(pages.flatMap(({ unread = [] }) => unread)).toMatchObject([
+      {
+        at: revision,
+        reason: 'too-many',
+        count: 307,
+        detail: expect.stringContaining('or says that it has'),
+      },
+    ]);
+  });
+});
+
 describe('R5: outage or poison', () => {
   it('G8: finds the one time that cannot be read, sets it aside, and goes on', async () => {
     const { graph, read, pages, checkpoint } = scene();
@@ -426,6 +364,7 @@ describe('late alerts', () => {
     world.now += hour;
     await read();
     expect(log.lines.map(({ message }) => message).join()).toMatch(/with overlap: 60\dm they/);
+    expect(source.notes()).toEqual([expect.stringMatching(/with overlap: 60\dm they/)]);
   });
 });
 

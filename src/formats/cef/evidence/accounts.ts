@@ -68,18 +68,18 @@ export function cloudLogonSession(raw: Json | undefined): Reading {
   const session = object<Graph.CloudLogonSessionEvidence>(raw);
   const id = text(session.sessionId);
   const agent = text(session.userAgent);
+  const hostName = text(session.deviceName);
   return {
     value: id || agent,
     ids: ids(['session', id]),
     group: 'agent',
     claims: [['requestClientApplication', agent]],
-    extras: [['host', text(session.deviceName)]],
     notes: [['session', id]],
-    details: [
-      ['browser', text(session.browser)],
-      ['device', text(session.deviceName)],
+    details: [['browser', text(session.browser)]],
+    nested: [
+      { type: 'user', value: session.account },
+      { type: 'device', value: hostName ? { hostName } : undefined },
     ],
-    nested: [{ type: 'user', value: session.account }],
   };
 }
 

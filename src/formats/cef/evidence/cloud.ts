@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../../core/record.ts';
-import { object, text } from '../read.ts';
+import { object, text, texts } from '../read.ts';
 import { ids, type Nested, type Note, type Reading, type Side } from './reading.ts';
 
 /**
@@ -52,7 +52,11 @@ const things: Readonly<Record<string, Thing>> = {
     name: ['resourceName', 'fullResourceName'],
     notes: { fullResourceName: 'resourceId', projectId: 'projectId' },
   },
-  blob: { name: ['name', 'url'], notes: { url: 'url' }, nested: { blobContainer: 'blobContainer' } },
+  blob: {
+    name: ['name', 'url'],
+    notes: { url: 'url' },
+    nested: { blobContainer: 'blobContainer', fileHashes: 'fileHash' },
+  },
   blobContainer: {
     name: ['name', 'url'],
     notes: { url: 'url' },
@@ -60,7 +64,7 @@ const things: Readonly<Record<string, Thing>> = {
   },
   container: {
     name: ['name', 'containerId'],
-    notes: { containerId: 'containerId' },
+    notes: { containerId: 'containerId', isPrivileged: 'privileged' },
     nested: { image: 'containerImage', pod: 'kubernetesPod' },
   },
   containerImage: {
@@ -124,7 +128,7 @@ function readThing(type: string, thing: Thing, evidence: JsonObject): Reading {
   const name = thing.name.map((property) => text(evidence[property])).find(Boolean) ?? '';
   const notes = Object.entries(thing.notes ?? {}).map(([property, as]): Note => {
     const value = text(evidence[property]);
-    return [as, value === name ? '' : value];
+    return [as, value === name || value === 'false' ? '' : value];
   });
   const identity = [name, ...notes.map(([, value]) => value)].join('/');
   return {
@@ -135,7 +139,7 @@ function readThing(type: string, thing: Thing, evidence: JsonObject): Reading {
     ...(thing.side && { side: thing.side }),
     claims: [['destinationServiceName', name]],
     notes,
-    nested: nestedOf(thing, evidence),
+    nested: [...nestedOf(thing, evidence), ...(type === 'container' ? commandOf(evidence) : [])],
   };
 }
 
@@ -146,4 +150,10 @@ function nestedOf(thing: Thing, evidence: JsonObject): readonly Nested[] {
     if (typeof value !== 'object' || value === null) return [];
     return Array.isArray(value) ? value.map((item: Json) => ({ type, value: item })) : [{ type, value }];
   });
+}
+
+/** What a container runs is a process, though Graph gives no more of it than the command line. */
+function commandOf({ command, args }: JsonObject): readonly Nested[] {
+  const processCommandLine = [...texts(command), ...texts(args)].join(' ');
+  return processCommandLine === '' ? [] : [{ type: 'process', value: { processCommandLine } }];
 }

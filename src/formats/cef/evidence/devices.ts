@@ -11,6 +11,7 @@ export function device(raw: Json | undefined): Reading {
   const id = text(device.mdeDeviceId);
   const last = text(device.lastIpAddress);
   const interfaces = texts(device.ipInterfaces);
+  const address = [last, ...interfaces].find(isRoutableText);
   return {
     value: name || id || text(device.azureAdDeviceId),
     ids: ids(['device', id], ['aadDevice', text(device.azureAdDeviceId)]),
@@ -21,15 +22,16 @@ export function device(raw: Json | undefined): Reading {
       ['dnsDomain', text(device.dnsDomain)],
     ],
     extras: [
-      ['address', last || (interfaces.find(isRoutableText) ?? '')],
+      ['address', address ?? ''],
       ['translated', text(device.lastExternalIpAddress)],
     ],
     notes: [
+      ['ip', address === undefined ? last : ''],
       ['mdeDeviceId', id],
       ['risk', riskOf(device.riskScore)],
       ...list(device.loggedOnUsers).map(loggedOn),
     ],
-    details: [['ip', last]],
+    details: [['ip', address ?? '']],
     addresses: [last, text(device.lastExternalIpAddress), ...interfaces],
   };
 }

@@ -1,7 +1,7 @@
 import type { SecurityNamespace as Graph } from '@microsoft/microsoft-graph-types';
 import type { Json } from '../../../core/record.ts';
-import { parseAddress } from '../address.ts';
-import { object, text, texts } from '../read.ts';
+import { isNobodys, parseAddress } from '../address.ts';
+import { known, object, text, texts } from '../read.ts';
 import { ids, type Note, nestedList, type Reading } from './reading.ts';
 
 interface Message {
@@ -17,18 +17,42 @@ interface Message {
 
 export function analyzedMessage(raw: Json | undefined): Reading {
   const mail = object<Graph.AnalyzedMessageEvidence>(raw);
+  const p1 = text(object<Graph.EmailSender>(mail.p1Sender).emailAddress);
   const p2 = text(object<Graph.EmailSender>(mail.p2Sender).emailAddress);
   const attachments = text(mail.attachmentsCount);
   return message({
     id: text(mail.networkMessageId),
-    sender: p2 || text(object<Graph.EmailSender>(mail.p1Sender).emailAddress),
+    sender: p2 || p1,
     recipients: texts(mail.recipientEmailAddress),
     senderIp: text(mail.senderIp),
     subject: text(mail.subject),
     direction: text(mail.antiSpamDirection),
     urls: mail.urls,
-    notes: [['attachments', attachments === '0' ? '' : attachments]],
+    notes: [
+      ['attachments', attachments === '0' ? '' : attachments],
+      ['p1Sender', p2 === '' || isAligned(p1, p2) ? '' : p1],
+      ...texts(mail.threats).map((threat): Note => ['threat', threat]),
+      ...deliveryOf(mail),
+    ],
   });
+}
+
+/** Bulk mail goes out under a subdomain for what bounces; another domain may be that of a forger. */
+function isAligned(p1: string, p2: string): boolean {
+  const [one, other] = [p1, p2].map((address) =>
+    `.${address.slice(address.lastIndexOf('@') + 1)}`.toLowerCase(),
+  );
+  return p1 === '' || one!.endsWith(other!) || other!.endsWith(one!);
+}
+
+function deliveryOf(mail: {
+  readonly deliveryAction?: Json | undefined;
+  readonly deliveryLocation?: Json | undefined;
+}): readonly Note[] {
+  return [
+    ['deliveryAction', known(mail.deliveryAction)],
+    ['deliveryLocation', known(mail.deliveryLocation)],
+  ];
 }
 
 export function submissionMail(raw: Json | undefined): Reading {
@@ -58,7 +82,7 @@ export function teamsMessage(raw: Json | undefined): Reading {
     subject: text(chat.subject),
     direction: text(chat.messageDirection),
     urls: chat.urls,
-    notes: [],
+    notes: deliveryOf(chat),
   });
   return { ...reading, nested: [...(reading.nested ?? []), ...nestedList('file', chat.files)] };
 }
@@ -71,24 +95,31 @@ const directions: ReadonlyMap<string, string> = new Map([
 
 function message(mail: Message): Reading {
   const [recipient = '', ...others] = mail.recipients;
+  const senderIp = parseAddress(mail.senderIp);
+  const isNone = senderIp !== undefined && isNobodys(senderIp);
   return {
     value: mail.id || mail.subject || mail.sender,
     ids: ids(['message', mail.id && `${mail.id}/${recipient}`]),
-    covers: ids(['user', mail.sender], ['user', recipient], ['ip', parseAddress(mail.senderIp)?.text ?? '']),
+    covers: ids(['user', mail.sender], ['user', recipient], ['ip', senderIp?.text ?? '']),
     group: 'message',
     claims: [
       ['fileId', mail.id],
       ['user', mail.sender, 'source'],
       ['user', recipient, 'destination'],
-      ['address', mail.senderIp, 'source'],
+      ['address', isNone ? '' : mail.senderIp, 'source'],
       ['deviceDirection', directions.get(mail.direction.toLowerCase()) ?? ''],
     ],
     extras: [['cs5', mail.subject]],
     cs5Label: 'emailSubject',
-    notes: [...mail.notes, ...others.map((other): Note => ['recipient', other])],
+    notes: [
+      ...mail.notes,
+      ['senderIp', isNone ? mail.senderIp : ''],
+      ...others.map((other): Note => ['recipient', other]),
+    ],
     details: [
       ['from', mail.sender],
       ['to', recipient],
+      ['senderIp', isNone ? '' : mail.senderIp],
       ['subject', mail.id === '' ? '' : mail.subject],
     ],
     nested: nestedList('url', mail.urls),

@@ -1,17 +1,18 @@
 import type { SecurityNamespace as Graph } from '@microsoft/microsoft-graph-types';
 import type { Json } from '../../../core/record.ts';
-import { parseAddress } from '../address.ts';
+import { isNobodys, parseAddress } from '../address.ts';
 import { known, object, text } from '../read.ts';
 import { ids, nestedList, type Reading } from './reading.ts';
 
 export function ip(raw: Json | undefined): Reading {
   const ip = object<Graph.IpEvidence>(raw);
   const given = text(ip.ipAddress);
-  const address = parseAddress(given)?.text;
+  const address = parseAddress(given);
+  const value = address?.text ?? given;
   return {
-    value: address ?? given,
-    ids: ids(['ip', address ?? given]),
-    ...(address && { group: 'address', claims: [['address', address]] }),
+    value,
+    ids: ids(['ip', value]),
+    ...(address && !isNobodys(address) && { group: 'address', claims: [['address', value]] }),
     notes: [['country', text(ip.countryLetterCode)]],
   };
 }
@@ -28,9 +29,9 @@ export function networkConnection(raw: Json | undefined): Reading {
     value: value === '>' ? '' : `${value}${protocol && `/${protocol}`}`,
     group: 'connection',
     extras: [
-      ['address', source, 'source'],
+      ['address', withoutNobodys(source), 'source'],
       ['port', sourcePort, 'source'],
-      ['address', destination, 'destination'],
+      ['address', withoutNobodys(destination), 'destination'],
       ['port', destinationPort, 'destination'],
       ['proto', protocol],
     ],
@@ -39,6 +40,11 @@ export function networkConnection(raw: Json | undefined): Reading {
       { type: 'ip', value: connection.destinationAddress, side: 'destination' },
     ],
   };
+}
+
+function withoutNobodys(given: string): string {
+  const address = parseAddress(given);
+  return address && isNobodys(address) ? '' : given;
 }
 
 function endpoint(address: string, port: string): string {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { UnavailableError, type UnavailableReason } from '../../../core/errors.ts';
 import { abortError } from '../../../lib/wait.ts';
 import type { TlsClient } from '../../../net/tls.ts';
@@ -17,13 +17,13 @@ export function overTls(tls: TlsClient, framing: Framing, timeoutMs: number): Co
   return async (host, signal) => {
     const options = tls.options(host.host);
     const { socket: wire, connectMs } = await openSocket(host, timeoutMs, signal);
-    const explained = (doing: string, cause: unknown) => {
+    const explained: Explained = (doing, cause) => {
       const meaning = tls.explain(cause);
       if (meaning === undefined) return explain(host.name, doing, cause);
       return new UnavailableError(`${doing} to ${host.name} failed: ${meaning}`, { reason: 'auth', cause });
     };
     let written = () => {};
-    const stream = connect({ ...options, socket: below(wire, () => written()) });
+    const stream = secured(wire, { ...options, socket: below(wire, () => written()) }, explained);
     try {
       await shakeHands(
         { host, stream, wire, tls, explained, settleMs: quietMs(connectMs), timeoutMs },
@@ -74,12 +74,24 @@ function below(wire: Socket, written: () => void): Duplex {
   return stream;
 }
 
+type Explained = (doing: string, cause: unknown) => UnavailableError;
+
+/** TLS may refuse its options before it begins, and then nobody else would let go of the socket. */
+function secured(wire: Socket, options: ConnectionOptions, explained: Explained): TLSSocket {
+  try {
+    return connect(options);
+  } catch (cause) {
+    wire.destroy();
+    throw explained('connecting', cause);
+  }
+}
+
 interface Handshake {
   readonly host: Host;
   readonly stream: TLSSocket;
   readonly wire: Socket;
   readonly tls: TlsClient;
-  readonly explained: (doing: string, cause: unknown) => UnavailableError;
+  readonly explained: Explained;
   readonly settleMs: number;
   readonly timeoutMs: number;
 }

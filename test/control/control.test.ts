@@ -1,0 +1,160 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { askRelay } from '../../src/control/client.ts';
+import { shortPath, socketIn } from '../../src/control/place.ts';
+import type { ControlCommands } from '../../src/control/protocol.ts';
+import { openControl } from '../../src/control/server.ts';
+import { JournalError } from '../../src/core/errors.ts';
+import { aLog } from '../journal/harness.ts';
+import { testFolder } from '../support/folder.ts';
+
+const handled = { done: [1], left: [] };
+
+async function listen(directory: string, overrides: Partial<ControlCommands> = {}) {
+  const log = aLog();
+  const commands = {
+    forget: vi.fn(async () => 'forgotten' as const),
+    retry: vi.fn(async () => handled),
+    drop: vi.fn(async () => handled),
+    ...overrides,
+  };
+  const control = await openControl(directory, commands, log);
+  onTestFinished(() => control.close());
+  return { commands, control, log };
+}
+
+/** A folder whose path has so many bytes. */
+function deepFolder(bytes: number): string {
+  let folder = testFolder();
+  while (folder.length < bytes) folder = join(folder, 'd'.repeat(Math.min(200, bytes - folder.length)));
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+describe('control.sock', () => {
+  it('carries out what is asked, and answers', async () => {
+    const folder = testFolder();
+    const { commands, log } = await listen(folder);
+    expect(await askRelay(folder, 'forget', { sink: 'old' })).toEqual({ value: 'forgotten' });
+    expect(await askRelay(folder, 'retry', { ids: [1, 2] })).toEqual({ value: handled });
+    expect(await askRelay(folder, 'drop', { sink: 'siem' })).toEqual({ value: handled });
+    expect(commands.forget).toHaveBeenCalledWith({ sink: 'old' });
+    expect(commands.retry).toHaveBeenCalledWith({ ids: [1, 2] });
+    expect(commands.drop).toHaveBeenCalledWith({ sink: 'siem' });
+    expect(log.lines).toEqual(Array(3).fill('a command was carried out'));
+  });
+
+  it('K9: is for its owner only, and gone when the relay is', async () => {
+    const folder = testFolder();
+    const { control } = await listen(folder);
+    expect(statSync(socketIn(folder)).mode & 0o777).toBe(0o600);
+    await control.close();
+    expect(readdirSync(folder)).toEqual([]);
+    expect(await askRelay(folder, 'forget', { sink: 'old' })).toBeUndefined();
+  });
+
+  it('K9: takes the place of one that a killed relay left', async () => {
+    const folder = testFolder();
+    const dead = createServer().listen(socketIn(folder));
+    await new Promise((resolve) => dead.once('listening', resolve));
+    // Nobody listens any more, and nobody has taken the file away.
+    renameSync(socketIn(folder), join(folder, 'kept'));
+    await new Promise<void>((resolve) => dead.close(() => resolve()));
+    renameSync(join(folder, 'kept'), socketIn(folder));
+    expect(statSync(socketIn(folder)).isSocket()).toBe(true);
+    expect(await askRelay(folder, 'forget', { sink: 'old' })).toBeUndefined();
+    await listen(folder);
+    expect(await askRelay(folder, 'forget', { sink: 'old' })).toEqual({ value: 'forgotten' });
+  });
+
+  it.each([95, 107, 108, 300, 1_000])('K9: works in a folder whose path has %i bytes', async (bytes) => {
+    const folder = deepFolder(bytes);
+    const { control } = await listen(folder);
+    expect(existsSync(socketIn(folder))).toBe(true);
+    expect(await askRelay(folder, 'forget', { sink: 'old' })).toEqual({ value: 'forgotten' });
+    await control.close();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('K9: has a short link made for it where the system has none', async () => {
+    const folder = deepFolder(300);
+    await listen(folder);
+    const before = readdirSync(tmpdir());
+    const short = shortPath(folder, '/nowhere');
+    expect(short.path.length).toBeLessThan(103);
+    expect(statSync(short.path).isSocket()).toBe(true);
+    short.release();
+    expect(existsSync(short.path)).toBe(false);
+    expect(existsSync(socketIn(folder))).toBe(true);
+    expect(
+      readdirSync(tmpdir()).filter((name) => !before.includes(name) && name.startsWith('relay-')),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ['forget', {}],
+    ['forget', { sink: 7 }],
+    ['retry', { ids: ['1'] }],
+    ['drop', null],
+    ['jump', { sink: 'a' }],
+  ])('refuses %s of %j', async (command, argument) => {
+    const folder = testFolder();
+    const { commands } = await listen(folder);
+    await expect(askRelay(folder, command as 'forget', argument as never)).rejects.toThrow(
+      /did not do it: the relay that runs does not know this command$/,
+    );
+    for (const spy of Object.values(commands)) expect(spy).not.toHaveBeenCalled();
+  });
+
+  it('refuses what is too long', async () => {
+    const folder = testFolder();
+    await listen(folder);
+    const sink = 'x'.repeat(2 ** 21);
+    await expect(askRelay(folder, 'forget', { sink })).rejects.toThrow(/HTTP 413|cannot be asked/);
+    expect(await askRelay(folder, 'forget', { sink: 'old' })).toEqual({ value: 'forgotten' });
+  });
+
+  it('tells what went wrong at the relay', async () => {
+    const folder = testFolder();
+    const forget = () => Promise.reject(new JournalError('the disk is gone'));
+    await listen(folder, { forget });
+    await expect(askRelay(folder, 'forget', { sink: 'old' })).rejects.toThrow(
+      `the relay at ${socketIn(folder)} did not do it: the disk is gone`,
+    );
+  });
+
+  it('tells when a relay does not answer, or something else does', async () => {
+    const folder = testFolder();
+    const open: Socket[] = [];
+    const server = createServer((socket) => open.push(socket)).listen(socketIn(folder));
+    onTestFinished(() => {
+      for (const socket of open) socket.destroy();
+      server.close();
+    });
+    await expect(askRelay(folder, 'forget', { sink: 'old' }, 50)).rejects.toThrow(/it does not answer$/);
+    server.removeAllListeners('connection').on('connection', (socket: Socket) => socket.end('SSH-2.0-x\r\n'));
+    await expect(askRelay(folder, 'forget', { sink: 'old' })).rejects.toThrow(/cannot be asked: /);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('says who may ask', async () => {
+    const folder = testFolder();
+    await listen(folder);
+    chmodSync(socketIn(folder), 0);
+    await expect(askRelay(folder, 'forget', { sink: 'old' })).rejects.toThrow(
+      /as the user that the relay runs as$/,
+    );
+  });
+
+  it('is done without where it cannot be made, and that is told', async () => {
+    const folder = testFolder();
+    mkdirSync(socketIn(folder));
+    const { control, log } = await listen(folder);
+    expect(log.lines).toEqual([
+      expect.stringMatching(/^commands that change something cannot reach this relay: /),
+    ]);
+    await control.close();
+  });
+});

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, it } from 'vitest';
+import { pathsIn } from '../../src/journal/database.ts';
+import { sources } from '../../src/sources/index.ts';
+import { aDirectory, aPage, open, START, someRecords, takeAll } from './harness.ts';
+
+const siem = { name: 'siem', startFrom: 'journal', shape: 'cef' } as const;
+const stored = new URL('../fixtures/checkpoints/graph-alerts-2.json', import.meta.url);
+const checkpoint = readFileSync(stored, 'utf8').trim();
+
+/** Undoes what each version of the schema has added, from the second on. */
+const undoing = ['DROP TABLE followed', 'DROP TABLE coverage', 'DROP TABLE apart; DROP INDEX batch_target'];
+
+it.each([1, 2, 3])(
+  'G22: an upgrade from schema %i forgets nothing, and tells nothing again',
+  async (schema) => {
+    using directory = aDirectory();
+    const records = someRecords(['a', 'b']);
+    const before = await open(directory.state);
+    await before.register([siem]);
+    await before.append(aPage(records, { checkpoint }));
+    const { ends } = await before.take(START, 1, AbortSignal.timeout(10_000));
+    before.advance({ sink: 'siem', cursor: ends[0]!, sequence: 1, refused: [] });
+    await before.close();
+    const database = new DatabaseSync(pathsIn(directory.state).journal);
+    for (const step of undoing.slice(schema - 1)) database.exec(step);
+    database.exec(`PRAGMA user_version = ${schema}`);
+    database.close();
+
+    const after = await open(directory.state);
+    expect(await after.checkpoint({ source: 'alerts', tenant: 'contoso' })).toBe(checkpoint);
+    const { cursor, sequence } = (await after.register([siem])).get('siem')!;
+    expect(sequence).toBe(1);
+    const waiting = await after.take(cursor, 10, AbortSignal.timeout(10_000));
+    expect(waiting.records.map(({ id }) => id)).toEqual(['b']);
+    expect(await after.append(aPage(records, { checkpoint }))).toMatchObject({ new: 0, duplicate: 2 });
+    expect(await takeAll(after)).toHaveLength(2);
+    await after.close();
+  },
+);
+
+it('G22: a source goes on from the checkpoint that an older version has stored', () => {
+  expect(sources[0].progress(checkpoint)).toEqual({
+    watermarkMs: Date.UTC(2025, 2, 4, 11, 59, 0, 500),
+    open: [
+      {
+        reading: 'backfill',
+        begunMs: Date.UTC(2025, 2, 4, 11),
+        fromMs: Date.UTC(2025, 2, 2, 8),
+        toMs: Date.UTC(2025, 2, 4, 10, 59),
+      },
+    ],
+    setAside: 1,
+  });
+});
