@@ -36,6 +36,8 @@ export interface Appended {
   readonly duplicate: number;
   /** Not wanted (`updates: none`, or by the source's filter). */
   readonly filtered: number;
+  /** They may be known already: that has been forgotten for want of room (K6). Left out: none. */
+  readonly unknown?: number;
   /** The ones put in the journal, by their index among the records, and as what. */
   readonly told: readonly { readonly index: number; readonly outcome: Outcome }[];
 }

@@ -123,4 +123,16 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX batch_target ON batch (target) WHERE target IS NOT NULL;
   `,
+  `
+  -- How much of a source is in \`seen\` or \`alert_state\` (name), and since when none of it is missing (K6). Without
+  -- a row: not counted yet.
+  CREATE TABLE extent (
+    name TEXT NOT NULL,
+    source INTEGER NOT NULL,
+    floor INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (name, source)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -100,7 +100,7 @@ export class Store {
     this.#batches = new BatchTable(database, distrust);
     this.#sinks = new SinkTable(database, distrust);
     this.#sources = new SourceTable(database, distrust);
-    this.#memory = new MemoryTable(database);
+    this.#memory = new MemoryTable(database, distrust);
     this.#followed = new FollowedTable(database);
     this.#deadLetters = new DeadLetterTable(database, distrust);
     this.#coverage = new CoverageTable(database);
@@ -110,6 +110,8 @@ export class Store {
       batches: this.#batches,
       sinks: this.#sinks,
       followed: this.#followed,
+      memory: this.#memory,
+      sources: this.#sources,
       walFile: pathsIn(directory).wal,
       maxBytes,
       retentionMs,
@@ -162,16 +164,18 @@ export class Store {
     // At least as many rows go as come.
     const mostRows = Math.max(1_000, 2 * page.records.length);
     this.#memory.prune(source, page.floor, mostRows);
+    this.#bounds.pruneMemory(mostRows);
     this.#bounds.pruneFollowed(source, page.floor, mostRows);
-    const counts = { new: 0, duplicate: 0, filtered: 0 };
+    const since = this.#memory.since(source);
+    const counts = { new: 0, duplicate: 0, filtered: 0, unknown: 0 };
     const told: { index: number; outcome: Outcome }[] = [];
     const cutter = new Cutter();
     const next = this.#batches.last + 1;
     for (const [index, record] of byRevision(page.records)) {
       const known = this.#memory.recall(source, record);
-      const verdict = judge(record, known, page);
+      const verdict = judge(record, known, page, since);
       counts[typeof verdict === 'string' ? verdict : 'new']++;
-      if (verdict === 'duplicate') continue;
+      if (verdict === 'duplicate' || verdict === 'unknown') continue;
       // What the filter does not want is wanted as soon as its id has been told: it must not be known by then (R8).
       if (verdict === 'filtered' && record.unwanted) continue;
       let place: Cursor | undefined;
@@ -182,12 +186,15 @@ export class Store {
       }
       this.#memory.remember(source, record, known, place);
     }
+    this.#memory.store();
+    this.#bounds.untold(counts.unknown);
     const now = this.#clock.wall();
     for (const at of page.readAgain ?? []) this.#deadLetters.dropUnread(page, at);
     for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
     for (const row of cutter.rows) this.#batches.append(row, now);
     this.#coverage.add(source, { source: page.source, tenant: page.tenant }, sightingsOf(page, told, now));
-    return { ...counts, told };
+    const { unknown, ...most } = counts;
+    return { ...most, ...(unknown > 0 && { unknown }), told };
   }
 
   /** Write. */
