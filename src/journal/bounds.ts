@@ -1,10 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { isoOfTicks } from '../core/ticks.ts';
+import { isoOfTicks, msOfTicks } from '../core/ticks.ts';
 import type { Clock } from './clock.ts';
 import { Size } from './size.ts';
 import type { BatchTable } from './tables/batches.ts';
 import type { Extents } from './tables/extents.ts';
 import type { FollowedTable } from './tables/followed.ts';
+import type { LedgerTable } from './tables/ledger.ts';
 import type { MemoryTable } from './tables/memory.ts';
 import type { SinkRow, SinkTable } from './tables/sinks.ts';
 import type { SourceTable } from './tables/sources.ts';
@@ -28,11 +29,18 @@ const MEMORY_SHARE = 1 / 4;
 const SEEN_BYTES = 76;
 const STATE_BYTES = 134;
 
+/** What sinks were not given may take a sixteenth, at most so many bytes a row. */
+const LEDGER_SHARE = 1 / 16;
+const LEDGER_BYTES = 192;
+/** By so much the clocks here and there may differ where it costs no more than a little room. */
+const CLOCKS_APART_MS = 24 * HOUR_MS;
+
 export interface BoundsOptions {
   readonly database: DatabaseSync;
   readonly batches: BatchTable;
   readonly sinks: SinkTable;
   readonly followed: FollowedTable;
+  readonly ledger: LedgerTable;
   readonly memory: MemoryTable;
   readonly sources: SourceTable;
   readonly walFile: string;
@@ -131,6 +139,14 @@ export class Bounds {
     );
   }
 
+  /** Part of a transaction: forgets what sinks were not given of batches whose records are not remembered (K5). */
+  pruneLedger(limit: number): void {
+    const { memory, ledger, maxBytes } = this.#options;
+    const since = memory.seenSince;
+    const beforeMs = since === undefined ? Number.NEGATIVE_INFINITY : msOfTicks(since) - CLOCKS_APART_MS;
+    ledger.prune(beforeMs, Math.floor((maxBytes * LEDGER_SHARE) / LEDGER_BYTES), limit);
+  }
+
   #shrink(extents: Extents, rowBytes: number, limit: number, message: string): void {
     const raised = extents.shrink(Math.floor((this.#options.maxBytes * MEMORY_SHARE) / rowBytes), limit);
     if (!raised) return;
@@ -199,6 +215,7 @@ export class Bounds {
   #forget(orphan: SinkRow, why: string): void {
     this.#options.sinks.delete(orphan.name);
     this.#options.followed.deleteSink(orphan.name);
+    this.#options.ledger.deleteSink(orphan.name);
     this.#options.told.warn(
       { sink: orphan.name, cursor: orphan.cursor },
       `a sink that is not in the config is let go of with its backlog: ${why}`,

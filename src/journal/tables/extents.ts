@@ -54,6 +54,12 @@ export class Extents {
     return this.#of(source).floor;
   }
 
+  /** The lowest of all sources that have rows. */
+  get leastFloor(): bigint | undefined {
+    const floors = [...this.#extents.values()].filter(({ rows }) => rows > 0).map(({ floor }) => floor);
+    return floors.length === 0 ? undefined : floors.reduce((a, b) => (a < b ? a : b));
+  }
+
   added(source: number): void {
     const extent = this.#of(source);
     extent.rows++;

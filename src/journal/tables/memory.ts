@@ -22,7 +22,7 @@ export class MemoryTable {
     this.seen = new Extents(database, 'seen', 'source, revision, id', broken);
     this.states = new Extents(database, 'alert_state', 'source, id', broken);
     this.#seen = database.prepare(
-      'SELECT fingerprints FROM seen WHERE source = ? AND revision = ? AND id = ?',
+      'SELECT fingerprints, batch, position FROM seen WHERE source = ? AND revision = ? AND id = ?',
     );
     this.#newest = database.prepare('SELECT revision FROM alert_state WHERE source = ? AND id = ?');
     this.#newest.setReadBigInts(true);
@@ -37,6 +37,18 @@ export class MemoryTable {
     const seen = one<{ fingerprints: string }>(this.#seen, source, revision, key);
     const newest = one<{ revision: bigint }>(this.#newest, source, key)?.revision;
     return { fingerprints: seen ? seen.fingerprints.split(' ') : [], newest };
+  }
+
+  /** Where the last body of a revision stands that was put in the journal. */
+  place(source: number, { id, revision }: Pick<SourceRecord, 'id' | 'revision'>): Cursor | undefined {
+    const found = one<{ batch: number | null; position: number | null }>(
+      this.#seen,
+      source,
+      revision,
+      keyText(id),
+    );
+    if (found?.batch == null || found.position === null) return undefined;
+    return { batch: found.batch, index: found.position };
   }
 
   /** The newest revision that a source ever gave, as far as that is remembered. */
@@ -59,6 +71,11 @@ export class MemoryTable {
   prune(source: number, floor: bigint, limit: number): void {
     this.seen.forget(source, floor, limit);
     this.states.forget(source, floor - STATE_KEPT, limit);
+  }
+
+  /** Since when what was seen is remembered of every source that has some. */
+  get seenSince(): bigint | undefined {
+    return this.seen.leastFloor;
   }
 
   /** Since when nothing of a source has been forgotten. */
