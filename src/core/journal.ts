@@ -36,6 +36,8 @@ export interface Appended {
   readonly duplicate: number;
   /** Not wanted (`updates: none`, or by the source's filter). */
   readonly filtered: number;
+  /** They may be known already: that has been forgotten for want of room (K6). Left out: none. */
+  readonly unknown?: number;
   /** The ones put in the journal, by their index among the records, and as what. */
   readonly told: readonly { readonly index: number; readonly outcome: Outcome }[];
 }
@@ -87,6 +89,13 @@ export interface Refusal {
   readonly detail: string;
 }
 
+/** Consecutive records that a sink is not given: all after `after` up to and with `upTo` that it was lent. */
+export interface Withheld {
+  readonly after: Cursor;
+  readonly upTo: Cursor;
+  readonly why: 'filtered' | 'refused';
+}
+
 /** A step of a sink's cursor over records that are confirmed, refused or filtered. */
 export interface Advance {
   readonly sink: string;
@@ -96,6 +105,8 @@ export interface Advance {
   readonly apart?: Numbering;
   /** Become dead letters in the same transaction. */
   readonly refused: readonly Refusal[];
+  /** Which of the records the sink was not given, for the ledger (K5); in order. Left out: it was given all. */
+  readonly withheld?: readonly Withheld[];
   /** Noted in the same transaction, in the order of the records. Left out by a sink that follows no ids. */
   readonly follow?: readonly Follow[];
 }

@@ -1,9 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { isoOfTicks, msOfTicks } from '../core/ticks.ts';
 import type { Clock } from './clock.ts';
 import { Size } from './size.ts';
 import type { BatchTable } from './tables/batches.ts';
+import type { Extents } from './tables/extents.ts';
 import type { FollowedTable } from './tables/followed.ts';
+import type { LedgerTable } from './tables/ledger.ts';
+import type { MemoryTable } from './tables/memory.ts';
 import type { SinkRow, SinkTable } from './tables/sinks.ts';
+import type { SourceTable } from './tables/sources.ts';
 
 /** Above this share of the limit what has been delivered is given up, the oldest first (K6). */
 const GIVE_UP_ABOVE = 0.8;
@@ -15,12 +20,29 @@ const HOUR_MS = 3_600_000;
 /** Ids that sinks go on with may take an eighth of the limit, at about so many bytes each, index included. */
 const FOLLOWED_SHARE = 1 / 8;
 const FOLLOWED_BYTES = 128;
+/**
+ * What was seen, and the newest revisions, may take a quarter each (K6), at so many bytes for a row. That was measured:
+ * of 200,000 rows with ids like those of Graph, the pages that each table and its index took, through the number of rows:
+ * 75 bytes, and 114 that become 133 once a third of the rows has been written again.
+ */
+const MEMORY_SHARE = 1 / 4;
+const SEEN_BYTES = 76;
+const STATE_BYTES = 134;
+
+/** What sinks were not given may take a sixteenth, at most so many bytes a row. */
+const LEDGER_SHARE = 1 / 16;
+const LEDGER_BYTES = 192;
+/** By so much the clocks here and there may differ where it costs no more than a little room. */
+const CLOCKS_APART_MS = 24 * HOUR_MS;
 
 export interface BoundsOptions {
   readonly database: DatabaseSync;
   readonly batches: BatchTable;
   readonly sinks: SinkTable;
   readonly followed: FollowedTable;
+  readonly ledger: LedgerTable;
+  readonly memory: MemoryTable;
+  readonly sources: SourceTable;
   readonly walFile: string;
   readonly maxBytes: number;
   readonly retentionMs: number;
@@ -42,6 +64,8 @@ export class Bounds {
   readonly #size: Size;
   /** When each of the warnings that may come often was last given. */
   readonly #told = new Map<string, number>();
+  /** Records that were not told, and nobody has been told of. */
+  #untold = 0;
 
   constructor(options: BoundsOptions) {
     this.#options = options;
@@ -89,6 +113,57 @@ export class Bounds {
       }
       batches.delete(first.id);
     }
+  }
+
+  /**
+   * Part of a transaction: forgets the oldest of what was seen, and the oldest of the newest revisions, where either
+   * takes more than its share (K6). See `judge` for what follows from that.
+   */
+  pruneMemory(limit: number): void {
+    const { memory } = this.#options;
+    this.#shrink(
+      memory.seen,
+      SEEN_BYTES,
+      limit,
+      'more records come within the windows of sweep and backfill than can be remembered: of what is older than `since` ' +
+        'these readings find new alerts and new changes, but no earlier states and no changes without a time of their ' +
+        'own; raise state.maxBytes to remember more',
+    );
+    this.#shrink(
+      memory.states,
+      STATE_BYTES,
+      limit,
+      'more alerts came in 90 days than can be remembered: those without a change since `since` are forgotten, and ' +
+        'what becomes of them is told as an update, or not at all where updates or filters leave it out; raise ' +
+        'state.maxBytes to remember more',
+    );
+  }
+
+  /** Part of a transaction: forgets what sinks were not given of batches whose records are not remembered (K5). */
+  pruneLedger(limit: number): void {
+    const { memory, ledger, maxBytes } = this.#options;
+    const since = memory.seenSince;
+    const beforeMs = since === undefined ? Number.NEGATIVE_INFINITY : msOfTicks(since) - CLOCKS_APART_MS;
+    ledger.prune(beforeMs, Math.floor((maxBytes * LEDGER_SHARE) / LEDGER_BYTES), limit);
+  }
+
+  #shrink(extents: Extents, rowBytes: number, limit: number, message: string): void {
+    const raised = extents.shrink(Math.floor((this.#options.maxBytes * MEMORY_SHARE) / rowBytes), limit);
+    if (!raised) return;
+    const { source, tenant } = this.#options.sources.keyOf(raised.source) ?? {};
+    this.#warnHourly({ source, tenant, since: isoOfTicks(raised.floor) }, message, `${source} ${tenant}`);
+  }
+
+  /** So many records were read that may have been told before, and were not told. */
+  untold(records: number): void {
+    this.#untold += records;
+    if (this.#untold === 0) return;
+    const isTold = this.#warnHourly(
+      { records: this.#untold },
+      'records were read that may have been told before, which has been forgotten: they are not told; raise ' +
+        'state.maxBytes to remember more',
+    );
+    if (isTold) this.#untold = 0;
   }
 
   /** Part of a transaction: forgets ids of a source that sinks went on with, by age and when there are too many (R8). */
@@ -140,16 +215,20 @@ export class Bounds {
   #forget(orphan: SinkRow, why: string): void {
     this.#options.sinks.delete(orphan.name);
     this.#options.followed.deleteSink(orphan.name);
+    this.#options.ledger.deleteSink(orphan.name);
     this.#options.told.warn(
       { sink: orphan.name, cursor: orphan.cursor },
       `a sink that is not in the config is let go of with its backlog: ${why}`,
     );
   }
 
-  #warnHourly(fields: object, message: string): void {
+  /** @param whom what is told of one is not told of another by that */
+  #warnHourly(fields: object, message: string, whom = ''): boolean {
     const { clock, told } = this.#options;
-    if (clock.steady() - (this.#told.get(message) ?? Number.NEGATIVE_INFINITY) < HOUR_MS) return;
-    this.#told.set(message, clock.steady());
+    const key = `${message} ${whom}`;
+    if (clock.steady() - (this.#told.get(key) ?? Number.NEGATIVE_INFINITY) < HOUR_MS) return false;
+    this.#told.set(key, clock.steady());
     told.warn(fields, message);
+    return true;
   }
 }

@@ -24,6 +24,7 @@ import type {
 } from '../core/journal.ts';
 import type { Log } from '../core/log.ts';
 import { type Mark, noMark } from '../core/mark.ts';
+import { joinWithheld } from '../core/withheld.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
 import { checkLog, pathsIn } from './database.ts';
@@ -194,8 +195,9 @@ class WorkerJournal implements Journal {
     const before = this.#steps.get(sink);
     const refused = [...(before?.refused ?? []), ...step.refused];
     const follow = [...(before?.follow ?? []), ...(step.follow ?? [])];
+    const withheld = joinWithheld(before?.withheld ?? [], step.withheld ?? []);
     const apart = step.apart ?? before?.apart;
-    this.#steps.set(sink, { ...step, refused, follow, ...(apart && { apart }) });
+    this.#steps.set(sink, { ...step, refused, withheld, follow, ...(apart && { apart }) });
     this.#follows.get(sink)?.add(step.follow);
     this.#storeSoon();
   }

@@ -123,4 +123,43 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX batch_target ON batch (target) WHERE target IS NOT NULL;
   `,
+  `
+  -- How much of a source is in \`seen\` or \`alert_state\` (name), and since when none of it is missing (K6). Without
+  -- a row: not counted yet.
+  CREATE TABLE extent (
+    name TEXT NOT NULL,
+    source INTEGER NOT NULL,
+    floor INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (name, source)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What each sink was given (K5): everything after (batch, position) up to and with (to_batch, to_position), under one
+  -- stream, but for what \`withheld\` names. shape: hash of match, format and budget.
+  CREATE TABLE given (
+    sink TEXT NOT NULL,
+    batch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    to_batch INTEGER NOT NULL,
+    to_position INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    shape TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (sink, batch, position)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The records of a batch that were not given: a bit for each, in hex, the first in the lowest. By stream, so that a
+  -- sink may be renamed at no cost; by batch first, so that pruning is one range. at: of the batch.
+  CREATE TABLE withheld (
+    batch INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    filtered TEXT NOT NULL,
+    refused TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (batch, stream)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -33,6 +33,7 @@ import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
 import { type DeadLetterRow, DeadLetterTable, refusedText } from './tables/dead-letters.ts';
 import { FollowedTable } from './tables/followed.ts';
+import { type Fate, LedgerTable } from './tables/ledger.ts';
 import { MemoryTable } from './tables/memory.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
@@ -73,6 +74,7 @@ export class Store {
   readonly #sources: SourceTable;
   readonly #memory: MemoryTable;
   readonly #followed: FollowedTable;
+  readonly #ledger: LedgerTable;
   readonly #deadLetters: DeadLetterTable;
   readonly #coverage: CoverageTable;
   readonly #bounds: Bounds;
@@ -100,8 +102,9 @@ export class Store {
     this.#batches = new BatchTable(database, distrust);
     this.#sinks = new SinkTable(database, distrust);
     this.#sources = new SourceTable(database, distrust);
-    this.#memory = new MemoryTable(database);
+    this.#memory = new MemoryTable(database, distrust);
     this.#followed = new FollowedTable(database);
+    this.#ledger = new LedgerTable(database, this.#batches, distrust);
     this.#deadLetters = new DeadLetterTable(database, distrust);
     this.#coverage = new CoverageTable(database);
     this.#checkPlaces(distrust);
@@ -110,6 +113,9 @@ export class Store {
       batches: this.#batches,
       sinks: this.#sinks,
       followed: this.#followed,
+      ledger: this.#ledger,
+      memory: this.#memory,
+      sources: this.#sources,
       walFile: pathsIn(directory).wal,
       maxBytes,
       retentionMs,
@@ -162,16 +168,19 @@ export class Store {
     // At least as many rows go as come.
     const mostRows = Math.max(1_000, 2 * page.records.length);
     this.#memory.prune(source, page.floor, mostRows);
+    this.#bounds.pruneMemory(mostRows);
+    this.#bounds.pruneLedger(mostRows);
     this.#bounds.pruneFollowed(source, page.floor, mostRows);
-    const counts = { new: 0, duplicate: 0, filtered: 0 };
+    const since = this.#memory.since(source);
+    const counts = { new: 0, duplicate: 0, filtered: 0, unknown: 0 };
     const told: { index: number; outcome: Outcome }[] = [];
     const cutter = new Cutter();
     const next = this.#batches.last + 1;
     for (const [index, record] of byRevision(page.records)) {
       const known = this.#memory.recall(source, record);
-      const verdict = judge(record, known, page);
+      const verdict = judge(record, known, page, since);
       counts[typeof verdict === 'string' ? verdict : 'new']++;
-      if (verdict === 'duplicate') continue;
+      if (verdict === 'duplicate' || verdict === 'unknown') continue;
       // What the filter does not want is wanted as soon as its id has been told: it must not be known by then (R8).
       if (verdict === 'filtered' && record.unwanted) continue;
       let place: Cursor | undefined;
@@ -182,12 +191,15 @@ export class Store {
       }
       this.#memory.remember(source, record, known, place);
     }
+    this.#memory.store();
+    this.#bounds.untold(counts.unknown);
     const now = this.#clock.wall();
     for (const at of page.readAgain ?? []) this.#deadLetters.dropUnread(page, at);
     for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
     for (const row of cutter.rows) this.#batches.append(row, now);
     this.#coverage.add(source, { source: page.source, tenant: page.tenant }, sightingsOf(page, told, now));
-    return { ...counts, told };
+    const { unknown, ...most } = counts;
+    return { ...most, ...(unknown > 0 && { unknown }), told };
   }
 
   /** Write. */
@@ -242,6 +254,7 @@ export class Store {
     this.#notify({ level: 'info', fields, message: `sink ${name} takes over from ${formerly}` });
     this.#sinks.delete(row.name);
     this.#followed.rename(row.name, name);
+    this.#ledger.rename(row.name, name);
     this.#deadLetters.rename(row.name, name);
     this.#batches.retarget(row.name, name, row.cursor);
     return row;
@@ -251,7 +264,7 @@ export class Store {
   advance(steps: readonly Advance[]): void {
     const rows = this.#sinks.all();
     const now = this.#clock.wall();
-    for (const { sink, cursor, sequence, apart, refused, follow = [] } of steps) {
+    for (const { sink, cursor, sequence, apart, refused, withheld = [], follow = [] } of steps) {
       const row = rows.get(sink);
       const place = `batch ${cursor.batch}, record ${cursor.index}`;
       if (!row) throw new JournalError(`sink ${sink} has no cursor in the journal in ${this.#directory}`);
@@ -259,6 +272,7 @@ export class Store {
         throw new JournalError(`sink ${sink} cannot advance to ${place}: there is no such record`);
       if (compareCursors(cursor, row.cursor) <= 0) continue;
       this.#sinks.put({ ...row, cursor, sequence });
+      this.#ledger.note(row, cursor, withheld);
       if (apart && apart.sequence !== row.apart?.sequence) this.#sinks.putApart(sink, apart);
       for (const refusal of refused) this.#deadLetters.append(sink, refusal, now);
       for (const each of follow) this.#follow(sink, each);
@@ -281,6 +295,14 @@ export class Store {
       const number = this.#sources.idOf({ source, tenant });
       return number !== undefined && this.#followed.has(sink, number, id);
     });
+  }
+
+  /** What became of a record at a sink, as far as both are remembered (K5). */
+  fate(sink: string, record: RecordId & Pick<SourceRecord, 'revision'>): Fate {
+    const row = this.#sinks.all().get(sink);
+    const source = this.#sources.idOf(record);
+    const place = source === undefined ? undefined : this.#memory.place(source, record);
+    return row && place ? this.#ledger.fate(row, place) : 'unknown';
   }
 
   read(cursor: Cursor): RawChunk | undefined {
@@ -314,6 +336,7 @@ export class Store {
     if (row.orphaned === null && !always) return 'configured';
     this.#sinks.delete(name);
     this.#followed.deleteSink(name);
+    this.#ledger.deleteSink(name);
     return 'forgotten';
   }
 

@@ -159,7 +159,8 @@ export function openMetrics(version: string) {
     source(name: string, tenant: string, now: () => number) {
       const labels = { source: name, tenant };
       setAside.push({ kind: 'source', name });
-      for (const result of ['new', 'duplicate', 'filtered']) source.records.inc({ ...labels, result }, 0);
+      for (const result of ['new', 'duplicate', 'filtered', 'unknown'])
+        source.records.inc({ ...labels, result }, 0);
       for (const result of ['read', ...reasons]) source.polls.inc({ ...labels, result }, 0);
       source.miscounted.inc(labels, 0);
       for (const reading of readingKinds) source.found.inc({ ...labels, reading }, 0);
@@ -187,8 +188,8 @@ export function openMetrics(version: string) {
           lastRead = Math.min(lastRead, watermarkMs);
         },
         kept(page: Page, appended: Appended) {
-          for (const result of ['new', 'duplicate', 'filtered'] as const) {
-            source.records.inc({ ...labels, result }, appended[result]);
+          for (const result of ['new', 'duplicate', 'filtered', 'unknown'] as const) {
+            source.records.inc({ ...labels, result }, appended[result] ?? 0);
           }
           source.watermark.set(labels, msOfTicks(page.watermark) / 1000);
           coverage(page, appended);

@@ -7,7 +7,7 @@ import type { Receipt, Rendered, Room, SendResult, Sink } from '../core/sink.ts'
 import type { Stop } from '../lib/stop.ts';
 import { isAbort, orAbort } from '../lib/wait.ts';
 import { type HeartbeatOptions, heartbeat, Pulse } from './heartbeat.ts';
-import { type Outcome, outcomesOf, refusalsOf } from './outcome.ts';
+import { type Outcome, outcomesOf, refusalsOf, withheldOf } from './outcome.ts';
 import { DeadLetterLimit } from './policies/dead-letter-limit.ts';
 import { Doubt } from './policies/doubt.ts';
 import { isBreak, Narrowing } from './policies/narrowing.ts';
@@ -154,7 +154,8 @@ async function session(
     const follow = outcomes.flatMap((outcome) => outcome.follow ?? []);
     // Only now: a crash above this line sends twice, it never forgets.
     const { cursor, sequence, apart } = end;
-    journal.advance({ sink: name, cursor, sequence, ...(apart && { apart }), refused, follow });
+    const withheld = withheldOf(memory.done.cursor, outcomes);
+    journal.advance({ sink: name, cursor, sequence, ...(apart && { apart }), refused, withheld, follow });
     memory.done = end;
     selection.settled(follow);
     narrowing.settled(end.cursor);

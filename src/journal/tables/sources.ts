@@ -16,6 +16,7 @@ export class SourceTable {
   readonly #broken: Broken;
   readonly #all: StatementSync;
   readonly #of: StatementSync;
+  readonly #byId: StatementSync;
   readonly #next: StatementSync;
   readonly #put: StatementSync;
   /** Numbers that were asked for; they never change. */
@@ -25,6 +26,7 @@ export class SourceTable {
     this.#broken = broken;
     this.#all = database.prepare('SELECT source, tenant FROM source');
     this.#of = database.prepare('SELECT * FROM source WHERE source = ? AND tenant = ?');
+    this.#byId = database.prepare('SELECT source, tenant FROM source WHERE id = ?');
     this.#next = database.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM source');
     this.#put = database.prepare('INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)');
   }
@@ -43,6 +45,11 @@ export class SourceTable {
     const id = this.#ids.get(name) ?? this.#get(key)?.id;
     if (id !== undefined) this.#ids.set(name, id);
     return id;
+  }
+
+  /** The source that has a number. */
+  keyOf(id: number): SourceKey | undefined {
+    return one<SourceKey>(this.#byId, id);
   }
 
   /** Stores the checkpoint; returns the number of the source. */
