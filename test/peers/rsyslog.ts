@@ -19,6 +19,8 @@ export interface RsyslogOptions extends SyslogPeerOptions {
   readonly cef?: boolean;
   /** What it reads is written to its file before it reads on. Else it has a queue in memory, which a kill empties. */
   readonly direct?: boolean;
+  /** Takes a millisecond for each message out of that queue, as with a slow disk. */
+  readonly slow?: boolean;
   /** Takes RELP too, on two further ports; needs `rsyslog-relp`. */
   readonly relp?: boolean;
 }
@@ -76,7 +78,7 @@ export async function startRsyslog(options: RsyslogOptions = {}): Promise<Rsyslo
  * takes a certificate with a wrong one.
  */
 function config(folder: string, ports: Ports, server: KeyPair, options: RsyslogOptions): string {
-  const { cef = false, direct = false, maxMessageBytes = 8192, relp = false, tls } = options;
+  const { cef = false, direct = false, maxMessageBytes = 8192, relp = false, slow = false, tls } = options;
   const fields = {
     pri: 'name="pri"',
     time: 'name="timereported" dateFormat="rfc3339"',
@@ -94,6 +96,10 @@ function config(folder: string, ports: Ports, server: KeyPair, options: RsyslogO
   const tree = cef ? ' constant(value=",\\"tree\\":") property(name="$!")' : '';
   const clients =
     tls?.clients === false ? 'authMode="anon"' : `authMode="x509/name" permittedPeer=["${CLIENT_NAME}"]`;
+  const slowdown = slow
+    ? 'queue.type="LinkedList" queue.size="100000" queue.dequeueBatchSize="1" queue.dequeueSlowdown="1000"'
+    : '';
+  const queue = direct ? 'queue.type="Direct"' : slowdown;
   return `
 global(workDirectory="${folder}" maxMessageSize="${maxMessageBytes}" parser.escapeControlCharactersOnReceive="off"
   defaultNetstreamDriverCAFile="${folder}/ca.crt"
@@ -104,7 +110,7 @@ ${cef ? 'module(load="mmnormalize")' : ''}
 template(name="line" type="list") {
   constant(value="{") ${properties.join(' constant(value=",") ')}${tree} constant(value="}\\n")
 }
-ruleset(name="all" ${direct ? 'queue.type="Direct"' : ''}) {
+ruleset(name="all" ${queue}) {
   ${cef ? `action(type="mmnormalize" rulebase="${folder}/cef.rb" path="$!cef")` : ''}
   action(type="omfile" file="${folder}/messages.jsonl" template="line")
 }

@@ -129,6 +129,17 @@ describe.skipIf(missing)(`syslog sink and a real rsyslog by RELP${missing ? `: $
     );
   });
 
+  it('S5: cuts off what is beyond its maxMessageSize without a word, so that maxEventBytes must be below', async () => {
+    const sink = await aSink('relp');
+    await sink.open(never);
+    const { confirmed } = await sink.send(
+      rendered(1, 1, () => 'x'.repeat(9000)),
+      never,
+    );
+    expect(await confirmed).toEqual({ refused: [] });
+    expect(rsyslog.messages().map(({ raw }) => raw.length)).toEqual([8192]);
+  });
+
   it.each([...flavours.filter((flavour) => flavour !== 'good'), 'none'] as const)(
     'S17: nothing counts when it refuses our certificate (%s), and the message says so',
     async (client) => {

@@ -15,9 +15,10 @@ describe.skipIf(missing)(`RELP to a real rsyslog that is killed${missing ? `: ${
   }, 180_000);
 
   it('what it loses out of its queue in memory, which it had acknowledged, is its own loss, and is told here', async () => {
-    const found = await killReceiver({ ...everyTwoSeconds, direct: false });
+    // Once: what is lost never comes, so that there may be no second time.
+    const kills = { times: 1, everyRecords: 500 };
+    const found = await killReceiver({ records: 5000, kills, maxPerSecond: 0, direct: false });
     console.log('rsyslog by RELP, with its queue in memory:', found);
     expect(found).toMatchObject({ renumbered: 0 });
-    expect(found.kills).toBeGreaterThanOrEqual(5);
   }, 180_000);
 });

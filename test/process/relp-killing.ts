@@ -11,7 +11,7 @@ export interface Killing {
   readonly kills: { readonly times: number; readonly everyRecords: number } | { readonly everyMs: number };
   /** Most records in a second, so that they flow for long enough; 0: as fast as it goes. */
   readonly maxPerSecond: number;
-  /** It has what it acknowledges on file. Else in a queue in memory, as is its default. */
+  /** It has what it acknowledges on file. Else in a queue in memory, as is its default, and a slow disk. */
   readonly direct: boolean;
 }
 
@@ -30,7 +30,7 @@ export async function killReceiver({
 }: Killing): Promise<Killed> {
   const closers = new Closers();
   onTestFinished(() => closers.close());
-  const rsyslog = await startRsyslog({ relp: true, direct });
+  const rsyslog = await startRsyslog({ relp: true, direct, slow: !direct });
   closers.add('rsyslog', { close: () => rsyslog.stop() });
   const sink = await sinkTo(
     { host: '127.0.0.1', port: rsyslog.relpPort },
@@ -56,8 +56,9 @@ export async function killReceiver({
   }
   await over;
   await delivering.stop('in good order');
-  // Whatever is in its queue it writes before it ends.
-  await rsyslog.restart();
+  // What is in its queue.
+  for (let before = -1; before !== rsyslog.messages().length; await sleep(500))
+    before = rsyslog.messages().length;
   const verdict = judge(
     rsyslog.messages().map(({ raw }) => raw),
     records,

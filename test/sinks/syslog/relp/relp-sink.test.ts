@@ -256,10 +256,10 @@ describe('RelpSink', () => {
       script: (() => {
         let last = Promise.resolve();
         return onEvents(({ txnr }, peer) => {
-          last = last.then(() => sleep(60)).then(() => peer.answer(txnr, '200 OK'));
+          last = last.then(() => sleep(200)).then(() => peer.answer(txnr, '200 OK'));
         });
       })(),
-      timeoutMs: 500,
+      timeoutMs: 2000,
     });
     const { confirmed } = await sink.send(rendered(12), never);
     expect(await confirmed).toEqual({ refused: [] });
