@@ -87,6 +87,12 @@ export interface Sink {
   /** Ask for the confirmation of everything written, now. Resolves when it came; no-op when nothing is open. */
   confirm(signal: AbortSignal, how?: Confirming): Promise<void>;
 
+  /**
+   * Somebody may have put another file, or the like, in the place of what it writes to: go over to that now. Never
+   * rejects: what goes wrong is heard of at the next send. No-op when nothing is open. Left out: there is no such thing.
+   */
+  reopen?(): Promise<void>;
+
   /** Let go of everything; what is unconfirmed rejects. Safe without `open` and safe twice. */
   close(): Promise<void>;
 }

@@ -213,7 +213,7 @@ export const syslog: SinkPlugin<typeof schema> = {
     const tls = new TlsClient(settings.tls ?? tlsSchema.parse({}), log, clock);
     const hosts = hostsOf(settings);
     // Together they must come to an end within the time for one opening.
-    const connectMs = hosts.length === 1 ? timeoutMs : Math.ceil(timeoutMs / (hosts.length + 1));
+    const connectMs = Math.ceil(hosts.length === 1 ? ALONE * timeoutMs : timeoutMs / (hosts.length + 1));
     const header = headerOf(settings);
     const notes = () => (isTls(transport) ? tls.notes() : []);
     if (isRelp(transport)) {
@@ -253,6 +253,9 @@ function hostsOf({ transport, host, hosts, port }: SyslogSettings): Host[] {
   const given = hosts ?? (host === undefined ? [] : [{ host }]);
   return given.map((one: { host: string; port?: number }) => hostOf(one.host, one.port ?? common));
 }
+
+/** Of the time-out of an opening: a little less, so that it is told what did not answer, and not only that it did not. */
+const ALONE = 0.9;
 
 function connectBy(transport: Transport, tls: TlsClient, framing: Framing, timeoutMs: number): Connect {
   if (transport === 'udp') return overUdp(timeoutMs);

@@ -404,7 +404,7 @@ describe('SyslogSink', () => {
     const sink = closers.add('sink', aSink(deaf.port, {}, 100));
     const failure = await sink.open(never).catch((error: unknown) => error);
     expect(failure).toMatchObject({ name: 'UnavailableError', reason: 'timeout' });
-    expect(String(failure)).toContain('no answer within 100 ms');
+    expect(String(failure)).toContain('no answer within 90 ms');
     const patient = closers.add('sink', aSink(deaf.port));
     const stop = new AbortController();
     const opening = patient.open(stop.signal);
