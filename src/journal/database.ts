@@ -91,7 +91,8 @@ export function lockDirectory(directory: string): DatabaseSync {
   // Somebody who asks whether a relay has it (`status`) takes it for a moment.
   const database = new DatabaseSync(lock, { timeout: 250 });
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    // Nothing will be written, so that a disk that is full is no obstacle: the usual journal would take some room.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return database;
   } catch (cause) {
     database.close();

@@ -66,6 +66,7 @@ serve<JournalMethods>(port, {
     try {
       prepareDirectory(directory, (message) => notify({ level: 'warn', fields: { directory }, message }));
       taken = { options, lock: lockDirectory(directory) };
+      new Ballast(pathsIn(directory).ballast).makeWay();
       return makeDatabase(directory, version);
     } catch (cause) {
       throw journalError(directory, cause);
