@@ -102,9 +102,11 @@ function pluginFor({ type }: { readonly type: string }) {
   return pluginOf<SinkPlugin<z.ZodObject>>(sinks, type);
 }
 
+const format = oneOf(formats, {});
+
 const sink = oneOf(sinks, {
   name: name('siem'),
-  format: oneOf(formats, {}).prefault({ type: 'cef' }).describe('What an event looks like.'),
+  format: format.optional().describe(`What an event looks like. Default: ${defaultFormats()}.`),
   maxEventBytes: z
     .int()
     .min(1024)
@@ -137,9 +139,21 @@ const sink = oneOf(sinks, {
     ),
   delivery: delivery.prefault({}).describe('How records are sent.'),
 }).transform((settings) => {
-  const { maxEventBytes = eventBytesOf(settings) } = settings;
-  return { ...settings, maxEventBytes };
+  const { maxEventBytes = eventBytesOf(settings), format = formatOf(settings) } = settings;
+  return { ...settings, maxEventBytes, format };
 });
+
+/** In words: "`cef`, of `http` `json`". */
+function defaultFormats(): string {
+  const others = (sinks as readonly SinkPlugin<z.ZodObject>[]).flatMap(({ schema, defaultFormat }) =>
+    defaultFormat === undefined ? [] : [`of \`${schema.shape.type?.value}\` \`${defaultFormat}\``],
+  );
+  return ['`cef`', ...others].join(', ');
+}
+
+function formatOf(settings: { readonly type: string }) {
+  return format.parse({ type: pluginFor(settings)?.defaultFormat ?? 'cef' });
+}
 
 function eventBytesOf(settings: { readonly type: string }): number {
   return pluginFor(settings)?.defaultEventBytes?.(settings) ?? EVENT_BYTES;
@@ -150,8 +164,16 @@ function eventBytesOf(settings: { readonly type: string }): number {
  *
  * @param settings as they would stand in the file, with their defaults
  */
-export function impliedBy(settings: { readonly type: string }): Readonly<Record<string, unknown>> {
-  return { maxEventBytes: eventBytesOf(settings), ...pluginFor(settings)?.implied?.(settings) };
+export function impliedBy(settings: {
+  readonly type: string;
+  readonly format?: unknown;
+}): Readonly<Record<string, unknown>> {
+  return {
+    maxEventBytes: eventBytesOf(settings),
+    // Of a format that is set, nothing is implied by the sink.
+    ...(settings.format === undefined && { format: formatOf(settings) }),
+    ...pluginFor(settings)?.implied?.(settings),
+  };
 }
 
 export interface Address {

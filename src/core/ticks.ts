@@ -27,7 +27,12 @@ export function ticksOf(text: unknown): bigint | undefined {
   const ms = Date.parse(`${seconds}${zone}`.toUpperCase());
   if (Number.isNaN(ms) || !isDay(seconds.slice(0, 10))) return undefined;
   const ticks = ticksOfMs(ms) + BigInt(fraction.padEnd(7, '0'));
-  return ticks >= 0n && ticks <= LAST_TICKS ? ticks : undefined;
+  return isTicks(ticks) ? ticks : undefined;
+}
+
+/** Whether it is a time in the years 1 to 9999. */
+export function isTicks(ticks: bigint): boolean {
+  return ticks >= 0n && ticks <= LAST_TICKS;
 }
 
 /** `Date.parse` takes the 30th of February for the 2nd of March. */

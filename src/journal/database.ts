@@ -5,6 +5,7 @@ import {
   fsyncSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -14,6 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { JournalError } from '../core/errors.ts';
 import { makeDirectory } from '../lib/directory.ts';
+import { fileSystemOf, refuseNetwork } from './file-system.ts';
 import { migrations } from './migrations.ts';
 import { broken, inUse, isBusy, logMissing } from './trouble.ts';
 
@@ -43,9 +45,17 @@ export function pathsIn(directory: string) {
 /**
  * Makes the state directory when it is missing, for its owner only. One that others may look into is closed to
  * them as long as it is empty; later it may be shared on purpose, and that is only told.
+ *
+ * @throws {JournalError} it cannot be made, or lies on a network file system (K9)
  */
-export function prepareDirectory(directory: string, warn: (message: string) => void): void {
-  if (makeMissing(directory)) {
+export function prepareDirectory(
+  directory: string,
+  warn: (message: string) => void,
+  placeOf = fileSystemOf,
+): void {
+  const made = makeMissing(directory);
+  refuseNetwork(directory, placeOf(realpathSync(directory)));
+  if (made) {
     syncDirectory(dirname(directory));
     return;
   }

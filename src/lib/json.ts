@@ -46,7 +46,8 @@ function writeLong(_key: string, item: unknown): unknown {
   return typeof item === 'bigint' ? rawJSON(String(item)) : item;
 }
 
-function pruned(value: unknown, levels: number): unknown {
+/** The value with {@link TOO_DEEP} in the place of what is nested deeper than so many levels. */
+export function pruned(value: unknown, levels: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (levels === 0) return TOO_DEEP;
   if (Array.isArray(value)) return value.map((item) => pruned(item, levels - 1));

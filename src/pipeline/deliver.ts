@@ -233,9 +233,9 @@ async function session(
   const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal, name);
 
   /** Everything written is confirmed, and everything confirmed is settled. */
-  const drain = async (): Promise<void> => {
+  const drain = async (isLast = false): Promise<void> => {
     await orAbort(queue.onIdle(), sending);
-    await orAbort(sink.confirm(sending), sending);
+    await orAbort(sink.confirm(sending, { isLast }), sending);
     await orAbort(settling, sending);
   };
 
@@ -249,7 +249,7 @@ async function session(
       const bound = { bytes, records: Math.min(records, narrowing.limit) };
       const left = roomLeft(present, bound, unconfirmed, unwritten);
       if (left.records < 1 && !nothingOut) {
-        await drain();
+        await orAbort(drain(), writing);
         continue;
       }
       if (options.heartbeat && pulse?.isDue) {
@@ -263,7 +263,7 @@ async function session(
       const choices = await orAbort(selection.choose(loan.records), writing);
       const batch = make(loan, choices, written, room, nothingOut);
       if (batch === undefined) {
-        await drain();
+        await orAbort(drain(), writing);
         continue;
       }
       send(batch);
@@ -304,7 +304,7 @@ async function session(
       if (!isAbort(error) || !writing.aborted) throw error;
     });
     // Asked to stop: what is written still gets its confirmation, so that it is not sent twice.
-    await drain();
+    await drain(true);
   } catch (caught) {
     // What broke the session is the news, not the abort that it caused.
     const error: unknown = broken.signal.aborted ? broken.signal.reason : caught;

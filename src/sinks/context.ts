@@ -14,6 +14,8 @@ export interface SinkContext {
 
 /** What a folder of `sinks/` exports. */
 export interface SinkPlugin<Schema extends z.ZodObject> extends Plugin<Schema, Sink, SinkContext> {
+  /** Type of the format when `format` is not set; left out: `cef`. */
+  readonly defaultFormat?: string;
   /** Most bytes of an event when `maxEventBytes` is not set; left out: what all sinks have. */
   defaultEventBytes?(settings: z.output<Schema>): number | undefined;
   /** What settings come to that are not set, by the others; all as in the file, for `show`. */

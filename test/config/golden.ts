@@ -18,7 +18,7 @@ export const golden: Readonly<Record<string, string | readonly string[]>> = {
     ':15:13 sources[0].tenant: expected the name of a tenant, found "contosso"; did you mean "contoso"?',
     ':16:12 sources[0].every: must be at least 1s, found "500ms"',
     ':21:11 sinks[0].port: must be at least 1, found "0"',
-    ':22:21 sinks[0].format.type: expected cef, found "leef"',
+    ':22:21 sinks[0].format.type: expected cef or json, found "leef"',
     ':23:11 sinks[1].name: the same name as sinks[0], found "siem"; give each its own: it is known by it',
     ':25:20 sinks[1].maxEventBytes: expected a number, found "8KiB"',
     ':26:1 dashboard: unknown key "dashboard"; there is state, stop, tenants, sources, sinks, server, heartbeat, log',

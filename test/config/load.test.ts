@@ -163,8 +163,10 @@ tenants:
   const loadSecret = (reference: string) =>
     loadConfig(write('relay.yaml', withSecret(reference)), { needs: ['tenants'], env });
   const stdout = (more: string) => `sinks: [{ name: a, type: stdout, ${more} }]`;
-  const vendorOf = (vendor: string) =>
-    load(stdout(`format: { type: cef, vendor: '${vendor}' }`)).config.sinks[0]?.format.vendor;
+  const vendorOf = (vendor: string) => {
+    const { format } = load(stdout(`format: { type: cef, vendor: '${vendor}' }`)).config.sinks[0]!;
+    return format.type === 'cef' ? format.vendor : undefined;
+  };
 
   it('says which places were looked at', () => {
     const places = [join(folder, 'relay.yaml'), join(folder, 'other.yaml')];

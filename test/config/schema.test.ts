@@ -14,7 +14,7 @@ describe('Config', () => {
     const hostOf = (sink: SinkConfig): string | undefined => {
       if (sink.type === 'syslog') {
         expectTypeOf(sink.port).toEqualTypeOf<number | undefined>();
-        expectTypeOf(sink.confirm.every).toEqualTypeOf<number>();
+        expectTypeOf(sink.confirm?.every).toEqualTypeOf<number | undefined>();
         return sink.host;
       }
       // @ts-expect-error `host` belongs to `syslog` only
@@ -27,7 +27,7 @@ describe('Config', () => {
     expectTypeOf<SinkConfig['name']>().toEqualTypeOf<string>();
     expectTypeOf<SinkConfig['startFrom']>().toEqualTypeOf<'now' | 'journal'>();
     expectTypeOf<SinkConfig['delivery']['retry']>().toEqualTypeOf<{ initial: number; max: number }>();
-    expectTypeOf<SinkConfig['format']['vendor']>().toEqualTypeOf<string>();
+    expectTypeOf<SinkConfig['format']['type']>().toEqualTypeOf<'cef' | 'json'>();
     expectTypeOf<Config['sources'][number]['every']>().toEqualTypeOf<number>();
     expectTypeOf<Config['sources'][number]['startFrom']>().toEqualTypeOf<number | string>();
   });

@@ -178,7 +178,19 @@ it('S11: a canary secret appears in no log, metric, status, event, file or error
     ),
   );
   expect(shown.join()).toContain('by-certificate');
-  const status = await outputOf(start(['status', '--config', config], { env }));
+  // `sinks forget` speaks to the running relay, over its socket.
+  const commands = [
+    ['status'],
+    ['show'],
+    ['sinks', 'list'],
+    ['sinks', 'forget', 'siem'],
+    ['dead-letters', 'list'],
+  ];
+  const answers = await Promise.all(
+    commands.map(([name = '', ...rest]) => outputOf(start([name, ...rest, '--config', config], { env }))),
+  );
+  expect(answers[1]).toMatch(/clientSecret: \S*\*\*\*/);
+  expect(answers[3]).toContain('siem');
   relay.child.kill('SIGTERM');
   expect(await relay.ended).toEqual([0, null]);
 
@@ -200,7 +212,7 @@ it('S11: a canary secret appears in no log, metric, status, event, file or error
 
   const state = join(folder, 'state');
   const kept = readdirSync(state).map((name) => readFileSync(join(state, name), 'latin1'));
-  const everything = [log(), relay.stdout, ...shown, status, mistakes, wrongKey, ...kept].join('\n');
+  const everything = [log(), relay.stdout, ...shown, ...answers, mistakes, wrongKey, ...kept].join('\n');
   const keys = ['app.pem', 'sink.key'].map((name) => readFileSync(join(folder, name), 'utf8'));
   const found = everySecret(keys, telltales.tokensAsked).filter((text) => everything.includes(text));
   const where = everything.split('\n').filter((line) => found.some((text) => line.includes(text)));

@@ -1,0 +1,20 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../../../src/core/record.ts';
+import { parseJson } from '../../../src/lib/json.ts';
+import { aRecord } from '../../support/records.ts';
+import { aStamp, formatJson } from './support.ts';
+
+const golden = new URL('../../golden/json/', import.meta.url);
+const graph = new URL('../../fixtures/graph/', import.meta.url);
+const alerts = readdirSync(graph).filter((name) => name.endsWith('.json') && !name.endsWith('.list.json'));
+
+describe('JSON', () => {
+  it.each(alerts)('%s', async (name) => {
+    const body = parseJson(readFileSync(new URL(name, graph), 'utf8')) as Record<string, Json>;
+    // Small enough for some of them to go on in further events.
+    const events = formatJson(aRecord(body), aStamp({ maxBytes: 4000 }));
+    const file = new URL(name.replace('.json', '.ndjson'), golden);
+    await expect(`${events.join('\n')}\n`).toMatchFileSnapshot(file.pathname);
+  });
+});
