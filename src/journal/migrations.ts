@@ -162,4 +162,8 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (batch, stream)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- How the alert stood at its newest revision (K7, D14), as JSON; NULL: not known.
+  ALTER TABLE alert_state ADD COLUMN state TEXT;
+  `,
 ];

@@ -1,3 +1,4 @@
+import { type AlertState, type Change, changesBetween } from '../core/changes.ts';
 import type { Append } from '../core/journal.ts';
 import type { SourceRecord } from '../core/record.ts';
 
@@ -10,6 +11,8 @@ export interface Known {
   readonly fingerprints: readonly string[];
   /** The newest revision of the id, if the id is known. */
   readonly newest: bigint | undefined;
+  /** How it stood at that revision, as far as that is known. */
+  readonly state?: Partial<AlertState>;
 }
 
 /** Since which revision what was seen, and the newest of each id, are known without a gap. */
@@ -70,4 +73,13 @@ function judgeChange(
   if (record.revision === newest) return 'duplicate';
   if (record.revision > newest) return { outcome: 'update', unrevised: 0 };
   return isForgotten ? 'unknown' : { outcome: 'late', unrevised: 0 };
+}
+
+/** What has changed since what was told last; `undefined`: that is not known, or it is the past that is told (K7). */
+export function changesOf(
+  { revision, state }: Pick<SourceRecord, 'revision' | 'state'>,
+  known: Known,
+): readonly Change[] | undefined {
+  const isNewest = known.newest !== undefined && revision >= known.newest;
+  return isNewest && state && known.state ? changesBetween(known.state, state) : undefined;
 }

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import type { Change } from '../core/changes.ts';
 import { type Coverage, sightingsOf } from '../core/coverage.ts';
 import { compareCursors } from '../core/cursor.ts';
 import { JournalError } from '../core/errors.ts';
@@ -26,7 +27,7 @@ import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
-import { judge, type Verdict } from './outcome.ts';
+import { changesOf, judge, type Verdict } from './outcome.ts';
 import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
 import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
@@ -186,7 +187,7 @@ export class Store {
       let place: Cursor | undefined;
       if (verdict !== 'filtered') {
         told.push({ index, outcome: verdict.outcome });
-        const { row, index: position } = cutter.add(encode(page, record, verdict));
+        const { row, index: position } = cutter.add(encode(page, record, verdict, changesOf(record, known)));
         place = { batch: next + row, index: position };
       }
       this.#memory.remember(source, record, known, place);
@@ -435,6 +436,7 @@ function encode(
   { source, tenant }: SourceKey,
   record: SourceRecord,
   { outcome, unrevised }: Exclude<Verdict, string>,
+  changed: readonly Change[] | undefined,
 ): string {
   const { kind, id, revision, timeMs, severity, created, json } = record;
   const createdMs = msOfTicks(created);
@@ -449,6 +451,7 @@ function encode(
     timeMs,
     severity,
     createdMs,
+    ...(changed && { changed }),
     json,
   });
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { formatState, parseState } from '../../core/changes.ts';
 import type { Cursor } from '../../core/journal.ts';
 import type { SourceRecord } from '../../core/record.ts';
 import type { Known, Since } from '../outcome.ts';
@@ -24,19 +25,21 @@ export class MemoryTable {
     this.#seen = database.prepare(
       'SELECT fingerprints, batch, position FROM seen WHERE source = ? AND revision = ? AND id = ?',
     );
-    this.#newest = database.prepare('SELECT revision FROM alert_state WHERE source = ? AND id = ?');
+    this.#newest = database.prepare('SELECT revision, state FROM alert_state WHERE source = ? AND id = ?');
     this.#newest.setReadBigInts(true);
     this.#last = database.prepare('SELECT max(revision) AS revision FROM alert_state WHERE source = ?');
     this.#last.setReadBigInts(true);
     this.#putSeen = database.prepare('INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)');
-    this.#putNewest = database.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?, ?)');
+    this.#putNewest = database.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?, ?, ?)');
   }
 
   recall(source: number, { id, revision }: SourceRecord): Known {
     const key = keyText(id);
     const seen = one<{ fingerprints: string }>(this.#seen, source, revision, key);
-    const newest = one<{ revision: bigint }>(this.#newest, source, key)?.revision;
-    return { fingerprints: seen ? seen.fingerprints.split(' ') : [], newest };
+    const newest = one<{ revision: bigint; state: string | null }>(this.#newest, source, key);
+    const state = newest?.state ? parseState(newest.state) : undefined;
+    const fingerprints = seen ? seen.fingerprints.split(' ') : [];
+    return { fingerprints, newest: newest?.revision, ...(state && { state }) };
   }
 
   /** Where the last body of a revision stands that was put in the journal. */
@@ -58,13 +61,14 @@ export class MemoryTable {
 
   /** Remembers a record that was not a duplicate, with its place in the journal, if it has one. */
   remember(source: number, record: SourceRecord, known: Known, place: Cursor | undefined): void {
-    const { revision, fingerprint } = record;
+    const { revision, fingerprint, state } = record;
     const key = keyText(record.id);
     const fingerprints = [...known.fingerprints, fingerprint].join(' ');
     this.#putSeen.run(source, revision, key, fingerprints, place?.batch ?? null, place?.index ?? null);
     if (known.fingerprints.length === 0) this.seen.added(source);
     if (known.newest === undefined) this.states.added(source);
-    if (known.newest === undefined || revision > known.newest) this.#putNewest.run(source, key, revision);
+    if (known.newest === undefined || revision >= known.newest)
+      this.#putNewest.run(source, key, revision, state ? formatState(state) : null);
   }
 
   /** Forgets at most `limit` rows of each table, the oldest first, by the source's own time. */
