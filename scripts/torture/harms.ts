@@ -115,6 +115,16 @@ export const harms: readonly Harm[] = [
     },
   },
   {
+    name: 'relay: another config, and another one at once',
+    async do(scene) {
+      for (let count = 0; count < 2; count++) {
+        scene.reconfigure();
+        process.kill(scene.relay.pid!, 'SIGHUP');
+        await for_(scene, 0, 600);
+      }
+    },
+  },
+  {
     name: 'relay: stopped for a while',
     async do(scene) {
       process.kill(scene.relay.pid!, 'SIGSTOP');

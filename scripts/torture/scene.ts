@@ -43,6 +43,8 @@ export interface Scene {
   readonly namespace: Namespace | undefined;
   /** Faults of the simulator that may be on together with those that are on all the time. */
   setFaults(faults: Faults): void;
+  /** Writes another config; the relay is not told. */
+  reconfigure(): void;
   start(before?: readonly string[]): void;
   /** Ends the relay by a signal, and notes when. */
   end(signal: NodeJS.Signals): Promise<void>;
@@ -124,6 +126,14 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
     hasOwnDisk: mayMount,
     namespace,
     setFaults: (faults) => simulator.setFaults({ ...ALWAYS, ...faults }),
+    reconfigure() {
+      const everyMs = random.int(100, 1_000);
+      const text = readFileSync(config, 'utf8').replace(
+        /confirm: \{ every: \d+ms \}/,
+        `confirm: { every: ${everyMs}ms }`,
+      );
+      writeFileSync(config, text);
+    },
     start: (before = []) => relay.start(before),
     end,
     async ended() {

@@ -81,7 +81,9 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     );
   const json = () => new Option('--json', 'JSON for programs in place of text for people');
 
-  command('run', 'run until SIGTERM or SIGINT', runCommand).addOption(config());
+  command('run', 'run until SIGTERM or SIGINT; SIGHUP loads the config again', runCommand)
+    .addOption(config())
+    .option('--watch', 'load the config again when its file changes, too');
 
   command('validate', 'tell every problem of the config, with line and path; no network', validateCommand)
     .addOption(config())

@@ -25,13 +25,25 @@ export function statusText(status: Status, view: View): string {
     .join('\n\n')}\n`;
 }
 
-function header({ version, running, since, ready, problems }: Status, { now, colors }: View): string[] {
+function header(
+  { version, running, since, ready, problems, configRefused }: Status,
+  { now, colors }: View,
+): string[] {
   const state = ready ? colors.green('ready') : colors.red(running ? 'not ready' : 'not running');
   const from = since === null ? '' : `, running since ${seconds(since)} (${ago(since, now)})`;
   const notAsked =
     running && since === null ? ['  the relay itself was not asked: this is what its journal says'] : [];
   const told = problems.map(({ message }) => `  ${colors.red(plain(message))}`);
-  return [`${colors.bold(`defender-relay ${plain(version)}`)}: ${state}${from}`, ...told, ...notAsked];
+  const refused =
+    configRefused === null
+      ? []
+      : [`  ${colors.yellow(`the config of the file is not used: ${plain(configRefused.message)}`)}`];
+  return [
+    `${colors.bold(`defender-relay ${plain(version)}`)}: ${state}${from}`,
+    ...told,
+    ...refused,
+    ...notAsked,
+  ];
 }
 
 function sources(found: readonly SourceStatus[], { now, colors }: View): string[] {

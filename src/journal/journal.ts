@@ -155,10 +155,12 @@ class WorkerJournal implements Journal {
   async register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>> {
     await this.flush();
     const positions = await this.#askPatiently('register', sinks);
-    this.#cursors.clear();
+    for (const name of this.#cursors.keys()) if (!positions.has(name)) this.#cursors.delete(name);
     for (const [name, { cursor }] of positions) {
-      this.#cursors.set(name, cursor);
-      this.#follows.set(name, new Follows());
+      // One that is at work may have gone on meanwhile.
+      const noted = this.#cursors.get(name);
+      this.#cursors.set(name, noted && compareCursors(noted, cursor) > 0 ? noted : cursor);
+      if (!this.#follows.has(name)) this.#follows.set(name, new Follows());
     }
     this.#cache.capacity = Math.max(1, positions.size);
     return positions;
@@ -212,7 +214,8 @@ class WorkerJournal implements Journal {
 
   async flush(): Promise<void> {
     this.#check();
-    await this.#storeAll();
+    // First those that are on their way, then those that wait. What is noted meanwhile is not waited for: it may be without end.
+    for (let round = 0; round < 2 && this.#steps.size + this.#sent.length > 0; round++) await this.#store();
   }
 
   stats(): Promise<JournalStats> {

@@ -19,6 +19,8 @@ export interface Status {
   /** As `/readyz`. */
   readonly ready: boolean;
   readonly problems: readonly Problem[];
+  /** Why the config of the file is not in use; `null`: it is, as far as it was loaded. */
+  readonly configRefused: FailureStatus | null;
   readonly sources: readonly SourceStatus[];
   /** `null`: it does not answer, or there is none. */
   readonly journal: JournalStatus | null;
@@ -99,7 +101,7 @@ export interface Findings {
   readonly problems: readonly Problem[];
   readonly now: Moment;
   /** Of the relay that runs, if it was asked. */
-  readonly vitals: Pick<Vitals, 'started' | 'sources' | 'sinks'> | undefined;
+  readonly vitals: Pick<Vitals, 'started' | 'refused' | 'sources' | 'sinks'> | undefined;
   /** When the backlog of a sink will have filled the journal; of a relay that was asked. */
   readonly filling?: { fullInSeconds(sink: string): number };
   readonly stats: JournalStats | undefined;
@@ -116,6 +118,7 @@ export function statusOf(found: Findings): Status {
     since: iso(vitals?.started.atMs),
     ready: problems.length === 0,
     problems,
+    configRefused: failureStatus(vitals?.refused),
     sources: found.progress.map(({ source: name, tenant, progress }) => {
       const isThis = (key: SourceKey) => key.source === name && key.tenant === tenant;
       const live = vitals?.sources.find((source) => isThis({ source: source.name, tenant: source.tenant }));

@@ -35,6 +35,7 @@ const aStatus = (directory: string): Status => ({
   running: true,
   since: ago(HOUR),
   ready: false,
+  configRefused: null,
   problems: [{ part: 'sink', name: 'siem', message: `sink siem: down for 6m: ${lastFailure.message}` }],
   sources: [
     {

@@ -37,6 +37,8 @@ const told: Appended['told'] = [
 
 const PROMISED = [
   'build_info',
+  'config_last_reload_successful',
+  'config_reloads_total',
   'credential_expires_seconds',
   'dead_letters',
   'delivery_seconds',

@@ -79,6 +79,7 @@ describe('reportOn()', () => {
     sink.delivered();
     pass(1_500);
     expect(await report.status()).toEqual({
+      configRefused: null,
       version: '1.2.3',
       directory: '/var/lib/relay',
       running: true,
