@@ -174,7 +174,7 @@ export function checkLog(directory: string): void {
   }
 }
 
-function isMarked(database: DatabaseSync): boolean {
+export function isMarked(database: DatabaseSync): boolean {
   if (!database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get()) return false;
   return database.prepare("SELECT 1 FROM meta WHERE key = 'running'").get() !== undefined;
 }
@@ -195,6 +195,19 @@ export function immutable(file: string): URL {
 /** Made beside its place and moved there when whole: a journal that is half made cannot be. */
 function create(directory: string, version: string, steps: readonly string[]): void {
   const { journal, unfinished } = pathsIn(directory);
+  makeUnfinished(directory, version, () => {}, steps);
+  renameSync(unfinished, journal);
+  syncDirectory(directory);
+}
+
+/** Makes a journal beside its place, with what `fill` puts in it. */
+export function makeUnfinished(
+  directory: string,
+  version: string,
+  fill: (database: DatabaseSync) => void,
+  steps = migrations,
+): void {
+  const { unfinished } = pathsIn(directory);
   rmSync(unfinished, { force: true });
   for (const beside of ['-journal', '-wal', '-shm']) rmSync(`${unfinished}${beside}`, { force: true });
   makePrivate(unfinished);
@@ -202,13 +215,12 @@ function create(directory: string, version: string, steps: readonly string[]): v
   try {
     database.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}`);
     migrate(database, directory, version, steps);
+    fill(database);
     // From the beginning, so that whoever opens it first opens it in this mode.
     database.exec('PRAGMA journal_mode = WAL');
   } finally {
     database.close();
   }
-  renameSync(unfinished, journal);
-  syncDirectory(directory);
 }
 
 /** Brings the schema to the version that this program knows, in one transaction. */
@@ -240,7 +252,7 @@ function makePrivate(file: string): void {
 }
 
 /** The new name of a file is on disk, too. */
-function syncDirectory(directory: string): void {
+export function syncDirectory(directory: string): void {
   const handle = openSync(directory, 'r');
   try {
     fsyncSync(handle);

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type DatabaseSyncOptions } from 'node:sqlite';
 import type { Coverage } from '../core/coverage.ts';
 import { JournalError } from '../core/errors.ts';
 import type { JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
@@ -67,14 +67,23 @@ export function peekDeadLetter(directory: string, id: number): DeadLetterRow | u
   return look(directory, (database) => new DeadLetterTable(database, distrust(directory)).get(id));
 }
 
-function look<T>(directory: string, read: (database: DatabaseSync) => T): T | undefined {
+/** Opens the journal so that nothing is changed, and nothing left behind. */
+export function openToLook(directory: string, options: DatabaseSyncOptions = {}): DatabaseSync {
   const { journal, wal } = pathsIn(directory);
-  if (!isThere(directory, journal)) return undefined;
   // Of a relay that has stopped there is no log, and SQLite would make one, and leave it.
   const stopped = (statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  return new DatabaseSync(stopped ? immutable(journal) : journal, {
+    ...options,
+    readOnly: true,
+    timeout: 2_000,
+  });
+}
+
+function look<T>(directory: string, read: (database: DatabaseSync) => T): T | undefined {
+  if (!isThere(directory, pathsIn(directory).journal)) return undefined;
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(stopped ? immutable(journal) : journal, { readOnly: true, timeout: 2_000 });
+    database = openToLook(directory);
     database.exec('BEGIN');
     checkVersion(database, directory);
     checkLog(directory);
@@ -106,6 +115,12 @@ function distrust(directory: string): Broken {
   return (what) => {
     throw broken(directory, what);
   };
+}
+
+/** A journal, or what is left of one, is there. */
+export function hasJournal(directory: string): boolean {
+  const { journal, wal } = pathsIn(directory);
+  return isThere(directory, journal) || existsSync(wal);
 }
 
 /** Is it there, and may we see it? "Not there" and "not allowed to look" are not the same. */

@@ -321,6 +321,8 @@ export class Store {
         if (cursor.index >= head.records - 1) continue;
         before = { batch: id, index: -1 };
       }
+      // It stands in the place of one that was broken (`journal check --repair`).
+      if (head.records === 0) continue;
       batches.push({ id, format: head.format, text: text() });
       records += head.records;
       bytes += head.bytes;

@@ -12,6 +12,19 @@ export interface SinkRow extends Omit<Position, 'apart'> {
   readonly apart: Numbering | undefined;
 }
 
+/** A row of `sink`. */
+export interface StoredSink extends Omit<SinkRow, 'cursor' | 'apart'> {
+  readonly batch: number;
+  readonly position: number;
+  readonly hash: string;
+}
+
+/** A row of `apart`. */
+export interface StoredApart extends Numbering {
+  readonly sink: string;
+  readonly hash: string;
+}
+
 /** The cursors (K5). */
 export class SinkTable {
   readonly #broken: Broken;
@@ -35,16 +48,9 @@ export class SinkTable {
   all(): Map<string, SinkRow> {
     const numbers = this.#numbersApart();
     const rows = new Map<string, SinkRow>();
-    for (const found of this.#all.all()) {
-      const { batch, position, hash, ...rest } = found as unknown as Omit<SinkRow, 'cursor' | 'apart'> & {
-        batch: number;
-        position: number;
-        hash: string;
-      };
-      const cursor = { batch, index: position };
-      const row: SinkRow = { ...rest, cursor, apart: numbers.get(rest.name) };
-      if (hash !== sinkHash(row)) this.#broken(`the cursor of sink ${row.name} is not as it was written`);
-      rows.set(row.name, row);
+    for (const found of this.#all.all() as unknown as StoredSink[]) {
+      if (!isWholeSink(found)) this.#broken(`the cursor of sink ${found.name} is not as it was written`);
+      rows.set(found.name, { ...sinkOf(found), apart: numbers.get(found.name) });
     }
     return rows;
   }
@@ -65,17 +71,26 @@ export class SinkTable {
   }
 
   #numbersApart(): Map<string, Numbering> {
-    const rows = this.#allApart.all() as unknown as (Numbering & { sink: string; hash: string })[];
+    const rows = this.#allApart.all() as unknown as StoredApart[];
     return new Map(
-      rows.map(({ sink, stream, sequence, hash }) => {
-        const apart = { stream, sequence };
-        if (hash !== apartHash(sink, apart))
-          this.#broken(`the numbers of sink ${sink} are not as they were written`);
-        return [sink, apart];
+      rows.map((row) => {
+        const { sink, stream, sequence } = row;
+        if (!isWholeApart(row)) this.#broken(`the numbers of sink ${sink} are not as they were written`);
+        return [sink, { stream, sequence }];
       }),
     );
   }
 }
+
+export function sinkOf({ batch, position, hash: _, ...rest }: StoredSink): Omit<SinkRow, 'apart'> {
+  return { ...rest, cursor: { batch, index: position } };
+}
+
+/** It is as it was written. */
+export const isWholeSink = (row: StoredSink): boolean => row.hash === sinkHash(sinkOf(row));
+
+/** It is as it was written. */
+export const isWholeApart = (row: StoredApart): boolean => row.hash === apartHash(row.sink, row);
 
 function sinkHash({ name, cursor, stream, sequence, shape, orphaned }: Omit<SinkRow, 'apart'>): string {
   return rowHash([name, cursor.batch, cursor.index, stream, sequence, shape, orphaned]);
