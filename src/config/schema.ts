@@ -57,9 +57,11 @@ const delivery = z.strictObject({
   maxInFlight: z
     .int()
     .min(1)
-    .max(1, 'must be 1 (a sink gets one ordered stream; a second send could overtake the first)')
+    .max(64)
     .default(1)
-    .describe('Sends at a time.'),
+    .describe(
+      'Sends at a time; more than 1 with `http` only. Two revisions of one alert never overtake each other.',
+    ),
   maxPerSecond: z
     .number()
     .min(0)
@@ -114,7 +116,7 @@ const sink = oneOf(sinks, {
     .optional()
     .describe(
       'Most bytes of one event with its header; a larger record goes on in further events. Default: 8000, for ' +
-        '`syslog` over `udp` 2048.',
+        '`syslog` over `udp` 2048, for `http` 200000.',
     ),
   formerly: word
     .optional()
@@ -138,10 +140,23 @@ const sink = oneOf(sinks, {
         'alert that once matched is told until it is resolved, so that none stays open in the SIEM.',
     ),
   delivery: delivery.prefault({}).describe('How records are sent.'),
-}).transform((settings) => {
-  const { maxEventBytes = eventBytesOf(settings), format = formatOf(settings) } = settings;
-  return { ...settings, maxEventBytes, format };
-});
+})
+  .superRefine((settings, context) => {
+    const most = pluginFor(settings)?.maxInFlight ?? 1;
+    if (settings.delivery.maxInFlight > most)
+      context.addIssue({
+        code: 'custom',
+        path: ['delivery', 'maxInFlight'],
+        message:
+          most > 1
+            ? `must be at most ${most}`
+            : 'must be 1 (a sink gets one ordered stream; a second send could overtake the first)',
+      });
+  })
+  .transform((settings) => {
+    const { maxEventBytes = eventBytesOf(settings), format = formatOf(settings) } = settings;
+    return { ...settings, maxEventBytes, format };
+  });
 
 /** In words: "`cef`, of `http` `json`". */
 function defaultFormats(): string {

@@ -3,7 +3,10 @@ export class RelayError extends Error {
   override name = 'RelayError';
 }
 
-/** Kinds of being unavailable; a closed set, because it is a metric label. */
+/**
+ * Kinds of being unavailable; a closed set, because it is a metric label. `config`: the far end wants other settings,
+ * and only a person can mend it.
+ */
 export const unavailableReasons = [
   'auth',
   'throttled',
@@ -12,6 +15,7 @@ export const unavailableReasons = [
   'server',
   'answer',
   'request',
+  'config',
   'journal',
   'other',
 ] as const;

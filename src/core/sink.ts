@@ -54,7 +54,7 @@ export interface Confirming {
 
 /**
  * A destination. The pipeline opens before the first send and again after a failed one, has one send running
- * at a time, and closes when nothing is in flight: an implementation needs no queue, no retry and no time
+ * at a time (unless its plugin allows more), and closes when nothing is in flight: an implementation needs no queue, no retry and no time
  * limit of its own. `confirm` may be called while a `send` runs; the sink orders the two.
  */
 export interface Sink {

@@ -1,3 +1,4 @@
+import type { Agent as HttpAgent } from 'node:http';
 import { Agent } from 'node:https';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { UsageError } from '../core/errors.ts';
@@ -6,7 +7,7 @@ import { Reread, type RereadOptions } from '../lib/reread.ts';
 import { certificatesOf } from './certificate.ts';
 import type { TenantSettings } from './tenant.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The way to a tenant, for its token requests and for Graph alike: CA certificates, proxy, kept connections. All
@@ -32,7 +33,7 @@ export function openAgent(
   env: Environment = process.env,
   reread: RereadOptions = {},
 ): TenantAgent {
-  const { ca, proxy, proxyLogin } = settings;
+  const { ca, proxyLogin } = settings;
   const file =
     ca === undefined ? undefined : new Reread(firstCa(settings.name, ca), () => readCa(ca), reread);
   let made = makeAgent();
@@ -47,10 +48,7 @@ export function openAgent(
       ...(pem !== undefined && {
         secureContext: createSecureContext({ ca: [...getCACertificates('default'), pem] }),
       }),
-      proxyEnv:
-        proxy === undefined
-          ? proxyOfEnvironment(env)
-          : { HTTPS_PROXY: withLogin(proxy, proxyLogin?.user, password) },
+      proxyEnv: proxyEnvOf(settings, env),
     });
     return { agent, pem, password };
   }
@@ -65,7 +63,7 @@ export function openAgent(
 
   return {
     current,
-    via: proxy === undefined ? namedByEnvironment(env) : `proxy ${proxy}`,
+    via: viaOf(settings, env),
     troubles() {
       // Looks at the files, if that is due.
       current();
@@ -99,10 +97,28 @@ export function readCa(file: string): string {
 }
 
 /** Closes what is idle now, and the rest once it is. */
-function retire(agent: Agent): void {
+export function retire(agent: HttpAgent): void {
   agent.maxFreeSockets = 0;
   for (const sockets of Object.values(agent.freeSockets))
     for (const socket of sockets ?? []) socket.destroy();
+}
+
+/** A proxy by its settings, or by the environment. */
+export type ProxySettings = Pick<TenantSettings, 'proxy' | 'proxyLogin'>;
+
+/**
+ * As an agent of Node takes it, with the password that counts now.
+ *
+ * @throws {UsageError} HTTPS_PROXY is no address
+ */
+export function proxyEnvOf({ proxy, proxyLogin }: ProxySettings, env: Environment) {
+  if (proxy === undefined) return proxyOfEnvironment(env);
+  return { HTTPS_PROXY: withLogin(proxy, proxyLogin?.user, proxyLogin?.password.reveal()) };
+}
+
+/** The proxy in the words of a message, if there may be one on the way. */
+export function viaOf({ proxy }: ProxySettings, env: Environment): string | undefined {
+  return proxy === undefined ? namedByEnvironment(env) : `proxy ${proxy}`;
 }
 
 function withLogin(proxy: string, user: string | undefined, password: string | undefined): string {

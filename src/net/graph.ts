@@ -6,7 +6,7 @@ import { wait } from '../lib/wait.ts';
 import { openAgent, type TenantAgent } from './agent.ts';
 import { type Credential, openCredential } from './credential.ts';
 import { claimsOf, type GraphPage, pageOf, refusalOf } from './graph-answer.ts';
-import { defaultTimeouts, get, type HttpAnswer, type HttpTimeouts, TooLargeError } from './http.ts';
+import { defaultTimeouts, exchange, type HttpAnswer, type HttpTimeouts, TooLargeError } from './http.ts';
 import { type Priority, Quota } from './quota.ts';
 import { graphOrigin, graphScope, howToGrant, type TenantSettings, whoSignsIn } from './tenant.ts';
 import { rolesOf } from './token.ts';
@@ -200,7 +200,7 @@ class TenantGraph implements Graph {
     const { maxBytes, signal, priority = 'poll' } = asked;
     await this.#quota.turn(priority, signal);
     try {
-      const answer = await get({
+      const answer = await exchange({
         url,
         headers: {
           Authorization: `Bearer ${token}`,

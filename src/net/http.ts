@@ -1,5 +1,11 @@
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { type Agent, request as httpsRequest } from 'node:https';
+import {
+  type Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import axios from 'axios';
 import { UnavailableError } from '../core/errors.ts';
@@ -19,13 +25,22 @@ export const defaultTimeouts: HttpTimeouts = { connectMs: 10_000, firstByteMs: 3
 
 export interface HttpRequest {
   readonly url: string;
+  /** Left out: `GET`. */
+  readonly method?: 'POST' | 'PUT';
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
   /** Connections (kept alive), CA certificates. */
   readonly agent: Agent;
+  /** The far end in the words of a message; left out: its host and path. */
+  readonly name?: string;
   /** The proxy that may be on the way, in the words of a message. */
   readonly via?: string | undefined;
   /** Most bytes of the body, after decompression. */
   readonly maxBytes: number;
+  /** `cut`: of a longer one the beginning is enough. Left out: it is an error. */
+  readonly excess?: 'cut';
+  /** What an error of the connection means, where the asker knows more of it. */
+  readonly explain?: (cause: unknown) => UnavailableError | undefined;
   readonly timeouts: HttpTimeouts;
   readonly signal: AbortSignal;
 }
@@ -45,13 +60,13 @@ export class TooLargeError extends UnavailableError {
 }
 
 /**
- * One GET over HTTPS. No error has the request, its headers or axios' own error as a cause: those carry the token.
+ * One request over HTTPS, or HTTP where the URL says so. No error has the request, its headers or axios' own error as a cause: those carry the token.
  *
  * @throws {TooLargeError} the body has more than `maxBytes`
  * @throws {UnavailableError} `network`, `timeout`, or `answer` for one that was cut off
  * @throws AbortError at the signal
  */
-export async function get(asked: HttpRequest): Promise<HttpAnswer> {
+export async function exchange(asked: HttpRequest): Promise<HttpAnswer> {
   const first = new Exchange(asked);
   try {
     return await first.answer();
@@ -71,11 +86,13 @@ class Exchange {
   #request: ClientRequest | undefined;
   #body: Readable | undefined;
   #failureCode: string | undefined;
+  /** As Node told it. */
+  #cause: unknown;
 
   constructor(asked: HttpRequest) {
     this.#asked = asked;
     const { host, pathname } = new URL(asked.url);
-    this.#target = `${host}${pathname}`;
+    this.#target = asked.name ?? `${host}${pathname}`;
   }
 
   get wasStale(): boolean {
@@ -83,14 +100,15 @@ class Exchange {
   }
 
   async answer(): Promise<HttpAnswer> {
-    const { url, headers, maxBytes, timeouts, signal } = this.#asked;
+    const { url, method = 'GET', headers, body, timeouts, signal } = this.#asked;
     this.#limit(timeouts.wholeMs, 'no whole answer');
     const firstByte = this.#limit(timeouts.firstByteMs, 'no answer');
     try {
       const response = await axios.request<Readable>({
-        method: 'GET',
+        method,
         url,
         headers,
+        ...(body && { data: body }),
         transport: { request: this.#open },
         // The agent is the one place that knows about proxies. `#open` puts it in: of one that axios is given together
         // with this, it takes the proxy away.
@@ -104,7 +122,7 @@ class Exchange {
       });
       clearTimeout(firstByte);
       this.#body = response.data;
-      const text = await this.#text(response.data, maxBytes);
+      const text = await this.#text(response.data);
       const known = response.headers;
       return { status: response.status, text, header: (name) => headerText(known[name]) };
     } catch (error) {
@@ -119,11 +137,16 @@ class Exchange {
     options: RequestOptions,
     onResponse: (message: IncomingMessage) => void,
   ): ClientRequest => {
-    const request = httpsRequest({ ...options, agent: this.#asked.agent }, onResponse);
+    const isSecure = options.protocol === 'https:';
+    const send = isSecure ? httpsRequest : httpRequest;
+    const request = send({ ...options, agent: this.#asked.agent }, onResponse);
     const timer = this.#limit(this.#asked.timeouts.connectMs, 'no connection');
     request.once('socket', (socket) => {
-      if (socket.connecting) socket.once('secureConnect', () => clearTimeout(timer));
+      if (socket.connecting) socket.once(isSecure ? 'secureConnect' : 'connect', () => clearTimeout(timer));
       else clearTimeout(timer);
+    });
+    request.once('error', (cause) => {
+      this.#cause = cause;
     });
     this.#request = request;
     return request;
@@ -139,13 +162,15 @@ class Exchange {
     return timer;
   }
 
-  async #text(body: Readable, maxBytes: number): Promise<string> {
+  async #text(body: Readable): Promise<string> {
+    const { maxBytes, excess } = this.#asked;
     const chunks: Buffer[] = [];
     let bytes = 0;
     // Leaving the loop by an error destroys the stream, and with it the connection.
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > maxBytes) {
+        if (excess === 'cut') return Buffer.concat([...chunks, chunk]).toString('utf8', 0, maxBytes);
         throw new TooLargeError(`${this.#target}: the answer has more than ${maxBytes} bytes`, {
           reason: 'answer',
         });
@@ -160,7 +185,10 @@ class Exchange {
     if (signal.aborted) return abortError(signal);
     if (this.#overdue.signal.aborted) return this.#overdue.signal.reason as Error;
     if (error instanceof UnavailableError) return error;
+    if (this.#cause instanceof UnavailableError) return this.#cause;
     this.#failureCode = codeOf(error);
+    const explained = this.#asked.explain?.(this.#cause ?? error);
+    if (explained) return explained;
     if (this.#body) {
       const message = `${this.#target}: the answer was cut off or is damaged (${this.#failureCode})`;
       return new UnavailableError(message, { reason: 'answer' });

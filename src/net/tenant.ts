@@ -26,7 +26,7 @@ const origin = (what: string) =>
     .transform((text) => new URL(text).origin);
 
 /** `http://proxy:3128`. User and password are refused: what is in a text may be printed. */
-const proxyAddress = z
+export const proxyAddress = z
   .string()
   .transform((text, context) => {
     const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -45,6 +45,12 @@ const proxyAddress = z
     return z.NEVER;
   })
   .meta({ title: 'address' });
+
+/** Who we are at a proxy. */
+export const proxyLogin = z.strictObject({
+  user: z.string().min(1, 'expected the name of the user').describe('User at the proxy.'),
+  password: secret().describe('Password at the proxy.'),
+});
 
 /** Milliseconds since 1970 of `2027-03-01` (its beginning, UTC) or `2027-03-01T12:00:00Z`. */
 const moment = z
@@ -136,13 +142,7 @@ export const tenantSchema = z
     proxy: proxyAddress
       .optional()
       .describe('HTTP proxy for Graph and token requests; without it HTTPS_PROXY and NO_PROXY count.'),
-    proxyLogin: z
-      .strictObject({
-        user: z.string().min(1, 'expected the name of the user').describe('User at the proxy.'),
-        password: secret().describe('Password at the proxy.'),
-      })
-      .optional()
-      .describe('Who we are at the proxy.'),
+    proxyLogin: proxyLogin.optional().describe('Who we are at the proxy.'),
     credential: credential.describe('How to sign in.'),
     requestsPerMinute: z
       .int()

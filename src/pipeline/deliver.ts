@@ -11,6 +11,7 @@ import { type Outcome, outcomesOf, refusalsOf, withheldOf } from './outcome.ts';
 import { DeadLetterLimit } from './policies/dead-letter-limit.ts';
 import { Doubt } from './policies/doubt.ts';
 import { isBreak, Narrowing } from './policies/narrowing.ts';
+import { OneAtATime } from './policies/one-at-a-time.ts';
 import { Rate } from './policies/rate.ts';
 import { type Batch, render, type Step } from './render.ts';
 import { BOUNDLESS, roomLeft, Tally } from './room.ts';
@@ -116,6 +117,10 @@ async function session(
   const writing = AbortSignal.any([stop.soft, broken.signal]);
   const sending = AbortSignal.any([stop.hard, broken.signal]);
   const queue = new PQueue({ concurrency: options.maxInFlight });
+  const row = options.maxInFlight > 1 ? new OneAtATime() : undefined;
+  // What is given up may arrive all the same, behind what is sent in the next session: where several sends are under way
+  // they come to their end, and only then does the session.
+  const carrying = row ? stop.hard : sending;
   const aSelection = () => new Selection(options.match, (ids) => journal.follows(name, ids));
   const selection = aSelection();
   const doubt = new Doubt();
@@ -173,7 +178,7 @@ async function session(
       sending,
     );
     const started = options.now();
-    const receipt = await sink.send(rendered, sending);
+    const receipt = await sink.send(rendered, carrying);
     // After a failure nobody comes to look at the later receipts; unheard, a rejection would end the process.
     receipt.confirmed.catch(() => {});
     observer.sent(options.now() - started);
@@ -185,10 +190,14 @@ async function session(
     out.push(batch);
     unconfirmed.add(batch);
     unwritten.add(batch);
+    const turn = row?.queue(batch.rendered.map(({ record }) => record));
     const receipt = queue.add(async () => {
       try {
+        if (turn) await orAbort(turn.comes, sending);
         sending.throwIfAborted();
-        return await sendNow(batch.rendered);
+        const written = await sendNow(batch.rendered);
+        if (turn) written.confirmed.then(turn.leave, () => {});
+        return written;
       } catch (error) {
         // Here and not later: the next batch of the queue must not overtake this one.
         broken.abort(error);
@@ -306,6 +315,11 @@ async function session(
     // Asked to stop: what is written still gets its confirmation, so that it is not sent twice.
     await drain(true);
   } catch (caught) {
+    if (row) {
+      await queue.onIdle();
+      // By then all is settled that was answered for, before what broke.
+      await new Promise(setImmediate);
+    }
     // What broke the session is the news, not the abort that it caused.
     const error: unknown = broken.signal.aborted ? broken.signal.reason : caught;
     throw isBreak(error) ? narrowing.broke(error, sentOf(out)) : error;

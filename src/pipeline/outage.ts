@@ -111,7 +111,7 @@ function failureOf(error: unknown): Failure {
   if (error instanceof UnavailableError) {
     const { reason, message } = error;
     // Only a person can mend it, whatever else comes and goes by itself.
-    const level = reason === 'auth' ? 'error' : 'warn';
+    const level = reason === 'auth' || reason === 'config' ? 'error' : 'warn';
     return { level, kind: `${reason}: ${plain(message)}`, message, fields: { reason } };
   }
   // Nobody foresaw this one, so the stack is what helps.

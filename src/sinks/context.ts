@@ -16,6 +16,8 @@ export interface SinkContext {
 export interface SinkPlugin<Schema extends z.ZodObject> extends Plugin<Schema, Sink, SinkContext> {
   /** Type of the format when `format` is not set; left out: `cef`. */
   readonly defaultFormat?: string;
+  /** Most sends at a time that it allows; left out: one, as an ordered stream needs. */
+  readonly maxInFlight?: number;
   /** Most bytes of an event when `maxEventBytes` is not set; left out: what all sinks have. */
   defaultEventBytes?(settings: z.output<Schema>): number | undefined;
   /** What settings come to that are not set, by the others; all as in the file, for `show`. */

@@ -1,6 +1,7 @@
 import { file } from './file/index.ts';
+import { http } from './http/index.ts';
 import { stdout } from './stdout/index.ts';
 import { syslog } from './syslog/index.ts';
 
 /** Every sink there is. To add one: make its folder, then name it here. */
-export const sinks = [syslog, file, stdout] as const;
+export const sinks = [syslog, http, file, stdout] as const;

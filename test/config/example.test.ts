@@ -77,7 +77,6 @@ describe('the schema for editors', () => {
     'choice',
     'duration',
     'duration-without-unit',
-    'in-flight',
     'key-in-the-wrong-place',
     'literal-secret',
     'name',

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { UnavailableError } from '../../src/core/errors.ts';
-import { get, type HttpRequest, httpDateMs, retryAfterMs, TooLargeError } from '../../src/net/http.ts';
+import { exchange, type HttpRequest, httpDateMs, retryAfterMs, TooLargeError } from '../../src/net/http.ts';
 import { startHttps, testCertificate } from '../support/https.ts';
 
 const TOKEN = 'canary-token';
@@ -43,10 +43,10 @@ async function failureOf(request: Promise<unknown>): Promise<Error> {
   return error as Error;
 }
 
-describe('get()', () => {
+describe('exchange()', () => {
   it('gives status, headers and text of any answer', async () => {
     const url = await serve((_, response) => response.writeHead(418, { 'X-Kind': 'pot' }).end('tëa'));
-    const answer = await get(await asking(url));
+    const answer = await exchange(await asking(url));
     expect(answer).toMatchObject({ status: 418, text: 'tëa' });
     expect(answer.header('x-kind')).toBe('pot');
     expect(answer.header('x-other')).toBeUndefined();
@@ -57,7 +57,7 @@ describe('get()', () => {
       expect(request.headers['accept-encoding']).toContain('gzip');
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"a":1}'));
     });
-    expect((await get(await asking(url))).text).toBe('{"a":1}');
+    expect((await exchange(await asking(url))).text).toBe('{"a":1}');
   });
 
   it('does not follow a redirect', async () => {
@@ -66,7 +66,7 @@ describe('get()', () => {
       asked += 1;
       response.writeHead(302, { location: '/elsewhere' }).end();
     });
-    expect((await get(await asking(url))).status).toBe(302);
+    expect((await exchange(await asking(url))).status).toBe(302);
     expect(asked).toBe(1);
   });
 
@@ -77,8 +77,8 @@ describe('get()', () => {
     );
     const request = await asking(url);
     expect(bomb.length).toBeLessThan(request.maxBytes);
-    expect(await failureOf(get(request))).toBeInstanceOf(TooLargeError);
-    expect((await get({ ...request, maxBytes: 100_000 })).text).toHaveLength(100_000);
+    expect(await failureOf(exchange(request))).toBeInstanceOf(TooLargeError);
+    expect((await exchange({ ...request, maxBytes: 100_000 })).text).toHaveLength(100_000);
   });
 
   it('S3: gives up a peer that accepts and never shakes hands', async () => {
@@ -87,7 +87,7 @@ describe('get()', () => {
     onTestFinished(() => void mute.close());
     const request = await asking(`https://127.0.0.1:${(mute.address() as AddressInfo).port}/`);
     const timeouts = { ...request.timeouts, connectMs: 50 };
-    const error = await failureOf(get({ ...request, timeouts }));
+    const error = await failureOf(exchange({ ...request, timeouts }));
     expect(error).toMatchObject({
       reason: 'timeout',
       message: expect.stringContaining('no connection within'),
@@ -97,7 +97,7 @@ describe('get()', () => {
   it('gives up a server that never answers', async () => {
     const request = await asking(await serve(() => {}));
     const timeouts = { ...request.timeouts, firstByteMs: 100 };
-    const error = await failureOf(get({ ...request, timeouts }));
+    const error = await failureOf(exchange({ ...request, timeouts }));
     expect(error).toMatchObject({
       reason: 'timeout',
       message: expect.stringContaining('no answer within 0.1 s'),
@@ -112,7 +112,7 @@ describe('get()', () => {
     });
     const request = await asking(url);
     const timeouts = { ...request.timeouts, wholeMs: 200 };
-    const error = await failureOf(get({ ...request, timeouts }));
+    const error = await failureOf(exchange({ ...request, timeouts }));
     expect(error).toMatchObject({
       reason: 'timeout',
       message: expect.stringContaining('no whole answer within'),
@@ -134,25 +134,25 @@ describe('get()', () => {
       begin(request, response);
       setTimeout(() => response.socket?.destroy(), 20);
     });
-    expect(await failureOf(get(await asking(url)))).toMatchObject({ reason: 'answer' });
+    expect(await failureOf(exchange(await asking(url)))).toMatchObject({ reason: 'answer' });
   });
 
   it('fails at a body that is not compressed as it says', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip');
     });
-    expect(await failureOf(get(await asking(url)))).toMatchObject({ reason: 'answer' });
+    expect(await failureOf(exchange(await asking(url)))).toMatchObject({ reason: 'answer' });
   });
 
   it('says what to do about a refused connection and an unknown CA', async () => {
     const server = await startHttps(() => {});
     await server.close();
-    const refused = await failureOf(get(await asking(server.origin)));
+    const refused = await failureOf(exchange(await asking(server.origin)));
     expect(refused).toMatchObject({ reason: 'network', message: expect.stringContaining('ECONNREFUSED') });
 
     const agent = new Agent();
     const url = await serve((_, response) => response.end());
-    const untrusted = await failureOf(get(await asking(url, { agent })));
+    const untrusted = await failureOf(exchange(await asking(url, { agent })));
     expect(untrusted).toMatchObject({
       reason: 'network',
       message: expect.stringContaining('as `ca` of the tenant'),
@@ -169,8 +169,8 @@ describe('get()', () => {
       setTimeout(() => stop.abort(), 20);
     });
     const request = await asking(url, { signal: stop.signal });
-    expect(await failureOf(get(request))).toMatchObject({ name: 'AbortError' });
-    expect(await failureOf(get(request))).toMatchObject({ name: 'AbortError' });
+    expect(await failureOf(exchange(request))).toMatchObject({ name: 'AbortError' });
+    expect(await failureOf(exchange(request))).toMatchObject({ name: 'AbortError' });
   });
 
   it('asks once more when an idle connection was closed just as it was used again', async () => {
@@ -181,8 +181,8 @@ describe('get()', () => {
       else response.end(String(asked));
     });
     const request = await asking(url);
-    expect((await get(request)).text).toBe('1');
-    expect((await get(request)).text).toBe('3');
+    expect((await exchange(request)).text).toBe('1');
+    expect((await exchange(request)).text).toBe('3');
   });
 
   it('does not ask again when a fresh connection is reset', async () => {
@@ -191,7 +191,7 @@ describe('get()', () => {
       asked += 1;
       request.socket.destroy();
     });
-    expect(await failureOf(get(await asking(url)))).toBeInstanceOf(UnavailableError);
+    expect(await failureOf(exchange(await asking(url)))).toBeInstanceOf(UnavailableError);
     expect(asked).toBe(1);
   });
 });

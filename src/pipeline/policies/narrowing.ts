@@ -75,7 +75,9 @@ export class Narrowing {
   broke(error: unknown, out: readonly Step[]): unknown {
     const retryAfterMs = this.#note(out);
     if (retryAfterMs === undefined || !(error instanceof UnavailableError)) return error;
-    return new UnavailableError(error.message, { reason: error.reason, retryAfterMs, cause: error });
+    // Sooner than it asked us to come again would be no better.
+    const waitMs = Math.max(retryAfterMs, error.retryAfterMs ?? 0);
+    return new UnavailableError(error.message, { reason: error.reason, retryAfterMs: waitMs, cause: error });
   }
 
   #note(out: readonly Step[]): number | undefined {
@@ -134,8 +136,8 @@ export class Narrowing {
 /** Wider than any window. */
 const MOST_NARROW = 1_000_000;
 
-/** Does an error speak of what was sent? Being busy, locked out or held back does not. */
+/** Does an error speak of what was sent? Being busy, locked out, set up otherwise or held back does not. */
 export function isBreak(error: unknown): boolean {
   if (error instanceof JournalError || error instanceof HeldBackError || isAbort(error)) return false;
-  return !(error instanceof UnavailableError && ['auth', 'throttled'].includes(error.reason));
+  return !(error instanceof UnavailableError && ['auth', 'config', 'throttled'].includes(error.reason));
 }

@@ -27,7 +27,7 @@ export class Rate {
     this.#refilledMs = now();
   }
 
-  /** Resolves when so many events may be sent. One call at a time. */
+  /** Resolves when so many events may be sent. Who asks while another one waits, waits behind it. */
   async take(events: number, signal: AbortSignal): Promise<void> {
     if (this.#perSecond === 0) return;
     const now = this.#now();

@@ -1,0 +1,170 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { UnavailableError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { type Environment, type ProxySettings, proxyEnvOf, retire, viaOf } from './agent.ts';
+import { codeOf, exchange, explainCode, type HttpAnswer } from './http.ts';
+import { TlsClient, type TlsSettings } from './tls.ts';
+
+export interface ClientOptions extends ProxySettings {
+  readonly tls: TlsSettings;
+  readonly log: Log;
+  readonly env?: Environment;
+}
+
+export interface ClientRequest {
+  readonly url: string;
+  readonly method: 'POST' | 'PUT';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /** Of the answer the beginning is read, so many bytes. */
+  readonly maxBytes: number;
+  /** Bounds the whole exchange. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** A connection takes longer only where nothing comes of it. */
+const CONNECT_MS = 10_000;
+
+/**
+ * HTTP as a sink speaks it: TLS by its own settings, by a proxy if there is one, connections kept. Redirects are not
+ * followed: what is sent would go, with its credentials, where nobody meant it to.
+ */
+export class HttpClient {
+  readonly #options: ClientOptions;
+  readonly #env: Environment;
+  readonly #tls: TlsClient;
+  /** The proxy in the words of a message. */
+  readonly #via: string | undefined;
+  readonly #plain: HttpAgent;
+  #secure: { readonly agent: TlsAgent; readonly password: string | undefined } | undefined;
+
+  /** @throws {UsageError} HTTPS_PROXY is no address */
+  constructor(options: ClientOptions) {
+    const { proxy, tls, log } = options;
+    this.#options = options;
+    this.#env = options.env ?? process.env;
+    this.#tls = new TlsClient(tls, log);
+    this.#via = viaOf(options, this.#env);
+    // Of the environment's proxies none is for http:// here: HTTPS_PROXY says what it is for.
+    this.#plain = new HttpAgent({
+      keepAlive: true,
+      ...(proxy !== undefined && { proxyEnv: { HTTP_PROXY: proxyEnvOf(options, this.#env).HTTPS_PROXY } }),
+    });
+  }
+
+  /**
+   * @throws {UnavailableError} there is no answer
+   * @throws AbortError at the signal
+   */
+  async ask({ url, timeoutMs, ...request }: ClientRequest): Promise<HttpAnswer> {
+    const { host, protocol } = new URL(url);
+    const isSecure = protocol === 'https:';
+    const isProxied = isSecure || this.#options.proxy !== undefined;
+    const via = isProxied ? this.#via : undefined;
+    const connectMs = Math.min(CONNECT_MS, timeoutMs);
+    return await exchange({
+      ...request,
+      url,
+      // A path can be as good as a password, as with webhooks.
+      name: host,
+      agent: isSecure ? this.#secureAgent() : this.#plain,
+      via,
+      excess: 'cut',
+      timeouts: { connectMs, firstByteMs: timeoutMs, wholeMs: timeoutMs },
+      explain: (cause) => this.#explain(host, via, cause),
+    });
+  }
+
+  notes(): readonly string[] {
+    return this.#tls.notes();
+  }
+
+  close(): void {
+    this.#plain.destroy();
+    this.#secure?.agent.destroy();
+    this.#secure = undefined;
+  }
+
+  #explain(host: string, via: string | undefined, cause: unknown): UnavailableError {
+    const meaning = this.#tls.explain(cause);
+    if (meaning !== undefined)
+      return new UnavailableError(`connecting to ${host} failed: ${meaning}`, { reason: 'auth' });
+    const through = via === undefined ? '' : ` (${via})`;
+    const message = `${host} cannot be reached${through}: ${explainCode(codeOf(cause))}`;
+    return new UnavailableError(message, { reason: 'network' });
+  }
+
+  /** Another one once the proxy's password has changed. */
+  #secureAgent(): HttpsAgent {
+    const password = this.#options.proxyLogin?.password.reveal();
+    if (this.#secure && this.#secure.password !== password) {
+      retire(this.#secure.agent);
+      this.#secure = undefined;
+    }
+    this.#secure ??= {
+      agent: new TlsAgent(this.#tls, proxyEnvOf(this.#options, this.#env)),
+      password,
+    };
+    return this.#secure.agent;
+  }
+}
+
+/** Gives out connections of which the far end is known to be trusted: before that not a byte is sent. */
+class TlsAgent extends HttpsAgent {
+  readonly #tls: TlsClient;
+
+  constructor(tls: TlsClient, proxyEnv: ReturnType<typeof proxyEnvOf>) {
+    // A session that is resumed shows no certificate.
+    super({ keepAlive: true, proxyEnv, maxCachedSessions: 0 });
+    this.#tls = tls;
+  }
+
+  override createConnection(
+    options: Parameters<HttpsAgent['createConnection']>[0],
+    done: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    // Of an error Node looks at nothing else.
+    const fail = (error: Error) => done(error, undefined as unknown as Duplex);
+    const connected = (error: Error | null, stream?: Duplex | null) => {
+      if (error || !stream) return fail(error ?? new Error('no connection'));
+      whenSecure(stream as TLSSocket, (failure) => {
+        const why = failure ? undefined : this.#tls.distrust(stream as TLSSocket);
+        if (!failure && why === undefined) return done(null, stream);
+        stream.destroy();
+        const message = `connecting to ${options.host} failed: ${why}`;
+        fail(failure ?? new UnavailableError(message, { reason: 'auth' }));
+      });
+    };
+    try {
+      const own = this.#tls.options(String(options.host));
+      const stream = super.createConnection({ ...options, ...own }, connected);
+      if (stream) connected(null, stream);
+    } catch (error) {
+      // Its files cannot be used. Thrown from here it would end up nowhere.
+      process.nextTick(fail, error as Error);
+    }
+  }
+}
+
+function whenSecure(stream: TLSSocket & { secureConnecting?: boolean }, done: (error?: Error) => void): void {
+  if (stream.secureConnecting === false) {
+    done();
+    return;
+  }
+  const settle = (error?: Error) => {
+    clearTimeout(timer);
+    stream.off('secureConnect', onSecure).off('error', settle).off('close', onClose);
+    // It may fail once more while it is torn down, and nobody else listens then.
+    if (error) stream.on('error', () => {});
+    done(error);
+  };
+  const onSecure = () => settle();
+  const onClose = () => settle(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
+  // The request has its own time-out; this one is for the connection that it leaves behind.
+  const timer = setTimeout(() => stream.destroy(), CONNECT_MS);
+  stream.once('secureConnect', onSecure).once('error', settle).once('close', onClose);
+}

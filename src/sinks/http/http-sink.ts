@@ -1,0 +1,251 @@
+import { UnavailableError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
+import type { Secret } from '../../lib/secret.ts';
+import { abortError, isAbort, orAbort } from '../../lib/wait.ts';
+import type { HttpClient } from '../../net/client.ts';
+import type { HttpAnswer } from '../../net/http.ts';
+import { judge, type Verdict } from './answer.ts';
+import type { Auth } from './auth.ts';
+import { type Compression, compress } from './compress.ts';
+import { type Body, encode, idempotencyKey, type Outgoing, outgoing, requestsOf } from './request.ts';
+import type { Target, Targets } from './targets.ts';
+
+export interface HttpSinkOptions {
+  readonly targets: Targets;
+  readonly client: HttpClient;
+  readonly auth: Auth;
+  readonly method: 'POST' | 'PUT';
+  readonly body: Body;
+  readonly compression: Compression;
+  readonly headers: readonly { readonly name: string; readonly value: string | Secret }[];
+  /** Of one request, before it is compressed. */
+  readonly maxRequestBytes: number;
+  /** For one `send`, all receivers together. */
+  readonly timeoutMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly log: Log;
+  /** What an operator has to know as long as it is so. */
+  readonly notes: readonly string[];
+}
+
+const BOUNDLESS: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
+const MAX_ANSWER_BYTES = 65_536;
+/** So many refusals without an acceptance between say more of the receiver than of the records (S4). */
+const MOST_REFUSALS = 10;
+/** Requests of which it is remembered that they were not answered for. */
+const MOST_UNANSWERED = 64;
+/** A write must end before its time is over, to say what it waited for. */
+const SHARE_OF_TIME = 0.9;
+
+type Refused = SendResult['refused'][number];
+
+/** What is known of one `send` by now. */
+interface Job {
+  readonly signal: AbortSignal;
+  readonly refused: Map<number, Refused>;
+  /** Since something was accepted. */
+  inARow: number;
+}
+
+/**
+ * Sends batches as HTTP requests. The answer is the receipt: a send resolves when the far end has answered for each
+ * of its events. Several sends may be under way.
+ *
+ * What was accepted of a send that then failed is remembered, and left out when it comes again: so a batch of many
+ * requests gets on however often it is broken off.
+ */
+export class HttpSink implements Sink {
+  readonly headerBytes = 0;
+  readonly confirms = 'answer';
+  readonly #options: HttpSinkOptions;
+  #isOpen = false;
+  #compression: Compression;
+  /** Keys of events. */
+  readonly #accepted = new Set<string>();
+  /** Keys of the events of each request. */
+  #unanswered: (readonly string[])[] = [];
+
+  constructor(options: HttpSinkOptions) {
+    this.#options = options;
+    this.#compression = options.compression;
+  }
+
+  messages({ events }: Rendered): readonly string[] {
+    return events.map((text) => text.replace(/[\r\n]/g, ' '));
+  }
+
+  window(): Room {
+    return BOUNDLESS;
+  }
+
+  notes(): readonly string[] {
+    const { notes, compression } = this.#options;
+    if (this.#compression === compression) return notes;
+    return [...notes, `the receiver does not take ${compression}: what is sent is not compressed`];
+  }
+
+  /** Connects nowhere: that a far end takes connections says nothing of whether it takes events. */
+  async open(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw abortError(signal);
+    this.#isOpen = true;
+  }
+
+  async send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt> {
+    if (signal.aborted) throw abortError(signal);
+    if (!this.#isOpen) throw new UnavailableError('the sink is closed', { reason: 'other' });
+    const { body, maxRequestBytes } = this.#options;
+    const events = outgoing(batch);
+    const left = events.filter(({ key }) => !this.#accepted.has(key));
+    const job: Job = { signal, refused: new Map(), inARow: 0 };
+    for (const request of requestsOf(left, body, maxRequestBytes, this.#unanswered))
+      await this.#deliver(request, job);
+    for (const { key } of events) this.#accepted.delete(key);
+    const refused = [...job.refused.values()].toSorted((a, b) => a.index - b.index);
+    return { confirmed: Promise.resolve({ refused }) };
+  }
+
+  async confirm(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    this.#options.client.close();
+    this.#options.auth.close();
+  }
+
+  /** Until the far end has answered for each of the events. What it refuses is narrowed down to the one that it is about. */
+  async #deliver(events: readonly Outgoing[], job: Job): Promise<void> {
+    // A record is refused as a whole.
+    const wanted = events.filter(({ index }) => !job.refused.has(index));
+    const [first] = wanted;
+    if (!first) return;
+    const verdict = await this.#ask(wanted, job.signal);
+    if (verdict.kind === 'taken') {
+      job.inARow = 0;
+      for (const { key } of wanted) this.#accepted.add(key);
+      return;
+    }
+    if (wanted.length > 1) {
+      const half = Math.ceil(wanted.length / 2);
+      await this.#deliver(wanted.slice(0, half), job);
+      await this.#deliver(wanted.slice(half), job);
+      return;
+    }
+    const { kind: reason, detail } = verdict;
+    job.refused.set(first.index, { index: first.index, reason, detail });
+    job.inARow++;
+    if (job.inARow < MOST_REFUSALS) return;
+    const message = `refused ${MOST_REFUSALS} events and accepted none between: ${detail}. All of them are kept; check url, body and format`;
+    throw new UnavailableError(message, { reason: 'config' });
+  }
+
+  /** @throws {UnavailableError} no receiver has answered for them */
+  async #ask(
+    events: readonly Outgoing[],
+    signal: AbortSignal,
+  ): Promise<Verdict & { kind: 'taken' | 'too-large' | 'rejected' }> {
+    const keys = events.map(({ key }) => key);
+    const same = (other: readonly string[]) => other.length === keys.length && other[0] === keys[0];
+    // Until there is an answer, so that an abort leaves it there.
+    this.#unanswered = [...this.#unanswered.filter((other) => !same(other)), keys].slice(-MOST_UNANSWERED);
+    const failures: UnavailableError[] = [];
+    for (const target of this.#options.targets.inOrder()) {
+      try {
+        const verdict = await this.#askOne(target, events, signal);
+        this.#options.targets.works(target);
+        this.#unanswered = this.#unanswered.filter((other) => !same(other));
+        return verdict;
+      } catch (error) {
+        if (isAbort(error) || !(error instanceof UnavailableError)) throw error;
+        this.#options.targets.failed(target);
+        failures.push(error);
+      }
+    }
+    throw togetherOf(failures);
+  }
+
+  async #askOne(
+    target: Target,
+    events: readonly Outgoing[],
+    signal: AbortSignal,
+  ): Promise<Verdict & { kind: 'taken' | 'too-large' | 'rejected' }> {
+    const { auth } = this.#options;
+    let credentials = await orAbort(auth.headers(), signal);
+    let answer = await this.#request(target, events, credentials, signal);
+    if (answer.status === 401 || answer.status === 403) {
+      const newer = await orAbort(auth.headers(credentials), signal);
+      if (!isSame(newer, credentials)) {
+        credentials = newer;
+        answer = await this.#request(target, events, credentials, signal);
+      }
+    }
+    const verdict = judge(answer, {
+      host: target.host,
+      isCompressed: this.#compression !== 'none',
+      secrets: this.#secrets(credentials),
+      nowMs: this.#options.now(),
+    });
+    if (verdict.kind === 'unavailable') throw verdict.error;
+    if (verdict.kind !== 'not-compressed') return verdict;
+    this.#options.log.warn({}, `${verdict.detail}: from now on what is sent is not compressed`);
+    this.#compression = 'none';
+    return await this.#askOne(target, events, signal);
+  }
+
+  async #request(
+    target: Target,
+    events: readonly Outgoing[],
+    credentials: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
+    const { client, method, body, headers, timeoutMs, targets } = this.#options;
+    const { type, bytes } = encode(events, body);
+    const compression = this.#compression;
+    const compressed = await compress(bytes, compression);
+    if (signal.aborted) throw abortError(signal);
+    return await client.ask({
+      url: target.url,
+      method,
+      headers: {
+        'content-type': type,
+        accept: '*/*',
+        'user-agent': 'defender-relay',
+        ...(compression !== 'none' && { 'content-encoding': compression }),
+        'idempotency-key': idempotencyKey(events),
+        ...Object.fromEntries(headers.map(({ name, value }) => [name.toLowerCase(), textOf(value)])),
+        ...credentials,
+      },
+      body: compressed,
+      maxBytes: MAX_ANSWER_BYTES,
+      timeoutMs: Math.floor((timeoutMs * SHARE_OF_TIME) / targets.count),
+      signal,
+    });
+  }
+
+  #secrets(credentials: Readonly<Record<string, string>>): string[] {
+    const { headers, auth } = this.#options;
+    const own = headers.flatMap(({ value }) => (typeof value === 'string' ? [] : value.revealAll()));
+    return [...own, ...auth.secrets(), ...Object.values(credentials)].filter((text) => text !== '');
+  }
+}
+
+function textOf(value: string | Secret): string {
+  return typeof value === 'string' ? value : value.reveal();
+}
+
+function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  return Object.entries(a).every(([name, value]) => b[name] === value);
+}
+
+/** What several receivers have in common. Sooner than the first wants it there is no use in trying again. */
+function togetherOf(failures: readonly UnavailableError[]): UnavailableError {
+  const [first, ...others] = failures;
+  if (first && others.length === 0) return first;
+  const waits = failures.map(({ retryAfterMs }) => retryAfterMs);
+  return new UnavailableError(failures.map(({ message }) => message).join('. And '), {
+    reason: first?.reason ?? 'network',
+    retryAfterMs: waits.every((wait) => wait !== undefined) ? Math.min(...waits) : undefined,
+    cause: first,
+  });
+}

@@ -1,0 +1,92 @@
+import { hash } from 'node:crypto';
+import { eventIdOf } from '../../core/event-id.ts';
+import type { Rendered } from '../../core/sink.ts';
+
+/** `ndjson`: a line for each event; `array`: one JSON array; `single`: a request for each event. */
+export const bodies = ['ndjson', 'array', 'single'] as const;
+export type Body = (typeof bodies)[number];
+
+/** An event on its way. */
+export interface Outgoing {
+  /** Of its record in the batch. */
+  readonly index: number;
+  readonly id: string;
+  /** Tells this telling of the event from a later one (retry, replay). */
+  readonly key: string;
+  readonly text: string;
+}
+
+/** The events of a batch, in order. A line break inside an event would make two of it. */
+export function outgoing(batch: readonly Rendered[]): Outgoing[] {
+  return batch.flatMap(({ record, stream, sequence, events }, index) =>
+    events.map((text, part) => {
+      const id = eventIdOf(record, part + 1);
+      return { index, id, key: `${stream} ${sequence + part} ${id}`, text: text.replace(/[\r\n]/g, ' ') };
+    }),
+  );
+}
+
+/**
+ * Cuts events into requests of at most `maxBytes`. What went out in one request and was not answered for goes out in one
+ * again, so that the far end knows it by its key.
+ *
+ * @param unanswered the keys of such requests
+ */
+export function requestsOf(
+  events: readonly Outgoing[],
+  body: Body,
+  maxBytes: number,
+  unanswered: readonly (readonly string[])[],
+): Outgoing[][] {
+  const requests: Outgoing[][] = [];
+  let bytes = 0;
+  let at = 0;
+  let isOpen = false;
+  while (at < events.length) {
+    const again = unanswered.find((keys) => keys.every((key, offset) => events[at + offset]?.key === key));
+    if (again) {
+      requests.push(events.slice(at, at + again.length));
+      at += again.length;
+      isOpen = false;
+      continue;
+    }
+    const event = events[at++]!;
+    const size = Buffer.byteLength(event.text) + 1;
+    if (isOpen && body !== 'single' && bytes + size <= maxBytes) requests.at(-1)?.push(event);
+    else {
+      requests.push([event]);
+      bytes = 0;
+      isOpen = true;
+    }
+    bytes += size;
+  }
+  return requests;
+}
+
+/** What goes out, before it is compressed. */
+export function encode(events: readonly Outgoing[], body: Body): { type: string; bytes: Buffer } {
+  const texts = events.map(({ text }) => text);
+  if (body === 'array') {
+    const items = texts.map((text) => (isJson(text) ? text : JSON.stringify(text)));
+    return { type: 'application/json', bytes: Buffer.from(`[${items.join(',')}]`) };
+  }
+  const areJson = texts.every(isJson);
+  if (body === 'single')
+    return { type: areJson ? 'application/json' : PLAIN, bytes: Buffer.from(texts.join('\n')) };
+  return {
+    type: areJson ? 'application/x-ndjson' : PLAIN,
+    bytes: Buffer.from(texts.map((text) => `${text}\n`).join('')),
+  };
+}
+
+const PLAIN = 'text/plain; charset=utf-8';
+
+/** No other format of ours begins so. */
+function isJson(text: string): boolean {
+  return text.startsWith('{');
+}
+
+/** The same for the same events, whenever they are sent. */
+export function idempotencyKey(events: readonly Outgoing[]): string {
+  return hash('sha256', events.map(({ id }) => id).join('\n'), 'hex');
+}

@@ -1,0 +1,57 @@
+import type { Log } from '../../core/log.ts';
+
+/** Where to send, and its name in messages. */
+export interface Target {
+  readonly url: string;
+  readonly host: string;
+}
+
+/** How long one that failed is passed over, as long as another is there. Twice as long each time, up to an hour. */
+const REST_MS = 60_000;
+const LONGEST_REST_MS = 3_600_000;
+
+/**
+ * Several receivers in the order in which they are wanted. The first that works is used; one that failed is tried again
+ * after a rest, with the next request, which goes to another one if it fails again.
+ */
+export class Targets {
+  readonly #targets: readonly Target[];
+  readonly #log: Log;
+  readonly #clock: () => number;
+  readonly #failures = new Map<Target, { readonly untilMs: number; readonly restMs: number }>();
+  #last: Target | undefined;
+
+  /** @param clock milliseconds, only ever going forward */
+  constructor(urls: readonly string[], log: Log, clock: () => number) {
+    this.#targets = urls.map((url) => ({ url, host: new URL(url).host }));
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  get count(): number {
+    return this.#targets.length;
+  }
+
+  /** Those that rest come last. */
+  inOrder(): readonly Target[] {
+    const now = this.#clock();
+    const rests = (target: Target) => Number((this.#failures.get(target)?.untilMs ?? 0) > now);
+    return this.#targets.toSorted((a, b) => rests(a) - rests(b));
+  }
+
+  failed(target: Target): void {
+    const before = this.#failures.get(target);
+    const now = this.#clock();
+    // Requests that were under way together fail together.
+    if (before && before.untilMs > now) return;
+    const restMs = before ? Math.min(LONGEST_REST_MS, before.restMs * 2) : REST_MS;
+    this.#failures.set(target, { untilMs: now + restMs, restMs });
+  }
+
+  works(target: Target): void {
+    this.#failures.delete(target);
+    if (this.#last !== undefined && this.#last !== target)
+      this.#log.warn({ from: this.#last.host, to: target.host }, `goes on with ${target.host}`);
+    this.#last = target;
+  }
+}
