@@ -119,8 +119,8 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     // Cursors before records: what is journaled from here on is owed to each of these sinks (K8).
     const positions = await journal.register(
       outlets.map(({ settings, bare }) => {
-        const { name, formerly, startFrom } = settings;
-        return { name, formerly, startFrom, shape: shapeOf(settings, bare.headerBytes) };
+        const { name, formerly, startFrom, required } = settings;
+        return { name, formerly, startFrom, required, shape: shapeOf(settings, bare.headerBytes) };
       }),
     );
     const registered = await stats();

@@ -8,6 +8,8 @@ export interface SinkRow extends Omit<Position, 'apart'> {
   readonly shape: string;
   /** Since when the sink is not in the config, milliseconds since 1970. */
   readonly orphaned: number | null;
+  /** What waits for it is never let go of while it is in the config. */
+  readonly required: boolean;
   /** `undefined`: it has not been registered since there is such a thing. */
   readonly apart: Numbering | undefined;
 }
@@ -26,7 +28,7 @@ export class SinkTable {
     this.#broken = broken;
     this.#all = database.prepare('SELECT * FROM sink ORDER BY name');
     this.#allApart = database.prepare('SELECT * FROM apart');
-    this.#put = database.prepare('INSERT OR REPLACE INTO sink VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#put = database.prepare('INSERT OR REPLACE INTO sink VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#putApart = database.prepare('INSERT OR REPLACE INTO apart VALUES (?, ?, ?, ?)');
     this.#delete = database.prepare('DELETE FROM sink WHERE name = ?');
     this.#deleteApart = database.prepare('DELETE FROM apart WHERE sink = ?');
@@ -36,13 +38,9 @@ export class SinkTable {
     const numbers = this.#numbersApart();
     const rows = new Map<string, SinkRow>();
     for (const found of this.#all.all()) {
-      const { batch, position, hash, ...rest } = found as unknown as Omit<SinkRow, 'cursor' | 'apart'> & {
-        batch: number;
-        position: number;
-        hash: string;
-      };
+      const { batch, position, hash, required, ...rest } = found as unknown as Stored;
       const cursor = { batch, index: position };
-      const row: SinkRow = { ...rest, cursor, apart: numbers.get(rest.name) };
+      const row: SinkRow = { ...rest, cursor, required: required !== 0, apart: numbers.get(rest.name) };
       if (hash !== sinkHash(row)) this.#broken(`the cursor of sink ${row.name} is not as it was written`);
       rows.set(row.name, row);
     }
@@ -51,8 +49,9 @@ export class SinkTable {
 
   /** All but the numbers apart. */
   put(row: Omit<SinkRow, 'apart'>): void {
-    const { name, cursor, stream, sequence, shape, orphaned } = row;
-    this.#put.run(name, cursor.batch, cursor.index, stream, sequence, shape, orphaned, sinkHash(row));
+    const { name, cursor, stream, sequence, shape, orphaned, required } = row;
+    const values = [name, cursor.batch, cursor.index, stream, sequence, shape, orphaned] as const;
+    this.#put.run(...values, sinkHash(row), required ? 1 : 0);
   }
 
   putApart(name: string, apart: Numbering): void {
@@ -77,8 +76,18 @@ export class SinkTable {
   }
 }
 
-function sinkHash({ name, cursor, stream, sequence, shape, orphaned }: Omit<SinkRow, 'apart'>): string {
-  return rowHash([name, cursor.batch, cursor.index, stream, sequence, shape, orphaned]);
+type Stored = Omit<SinkRow, 'cursor' | 'apart' | 'required'> & {
+  readonly batch: number;
+  readonly position: number;
+  readonly required: number;
+  readonly hash: string;
+};
+
+/** Rows of before there was `required` have its default. */
+function sinkHash(row: Omit<SinkRow, 'apart'>): string {
+  const { name, cursor, stream, sequence, shape, orphaned, required } = row;
+  const values = [name, cursor.batch, cursor.index, stream, sequence, shape, orphaned];
+  return rowHash(required ? values : [...values, 0]);
 }
 
 function apartHash(name: string, { stream, sequence }: Numbering): string {
