@@ -3,7 +3,7 @@ import type { Config } from './config/schema.ts';
 import { secretsOf } from './config/secrets.ts';
 import { commandsOn } from './control/protocol.ts';
 import { openControl } from './control/server.ts';
-import { RelayError } from './core/errors.ts';
+import { JournalUnavailableError, RelayError } from './core/errors.ts';
 import { openJournal } from './journal/journal.ts';
 import { Closers } from './lib/closers.ts';
 import type { Secret } from './lib/secret.ts';
@@ -94,8 +94,11 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     closers.add('watch on the backlogs', watchFilling(filling, stats, steady));
     stop.soft.addEventListener('abort', () => vitals.stop());
 
+    // A disk that is at fault answers, too, and heals by itself; to be started again would not help it.
     const alive = async () => {
-      await journal.stats();
+      await journal.stats().catch((error) => {
+        if (!(error instanceof JournalUnavailableError)) throw error;
+      });
     };
     const strike = striker(context.secrets ?? secretsOf(config));
     if (config.server.listen !== 'off') {

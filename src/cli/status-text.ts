@@ -1,5 +1,5 @@
 import { spellCount, spellDuration, spellSize } from '../lib/spell.ts';
-import type { FailureStatus, SinkStatus, SourceStatus, Status } from '../observe/status.ts';
+import type { FailureStatus, GapsStatus, SinkStatus, SourceStatus, Status } from '../observe/status.ts';
 import type { Colors } from './io.ts';
 import { type Cell, type Paint, plain, table } from './table.ts';
 
@@ -133,11 +133,19 @@ function sinks(found: readonly SinkStatus[], { now, colors }: View): string[] {
   const heads = ['SINK', 'STATE', 'PENDING', 'OLDEST', 'FULL IN', 'UNCONFIRMED', 'DELIVERED', 'CONFIRMED BY'];
   return [
     ...table(heads, rows, colors),
-    ...found.flatMap(({ name, notes, lastFailure, failingSince }) => [
+    ...found.flatMap(({ name, notes, lastFailure, failingSince, gaps }) => [
+      ...(gaps ? [colors.yellow(note(name, missed(gaps, now)))] : []),
       ...notes.map((text) => colors.yellow(note(name, text))),
       ...failure(name, lastFailure, now, failingSince === null ? (text) => text : colors.red),
     ]),
   ];
+}
+
+function missed({ count, records, oldest, newest, grown, open }: GapsStatus, now: number): string {
+  const where = `${seconds(oldest)} to ${seconds(newest)}, in ${spellCount(count, 'gap')}`;
+  const since = `the last were let go of ${ago(grown, now)} ago`;
+  const more = open ? ', and it has taken nothing since' : '';
+  return `was not given at most ${spellCount(records, 'record')} of ${where}; ${since}${more}`;
 }
 
 function stateOf({ connected, failingSince }: SinkStatus, colors: Colors): Cell {

@@ -1,10 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { Moved } from '../core/journal.ts';
 import { isoOfTicks, msOfTicks } from '../core/ticks.ts';
 import type { Clock } from './clock.ts';
+import { Losses } from './losses.ts';
 import { Size } from './size.ts';
 import type { BatchTable } from './tables/batches.ts';
 import type { Extents } from './tables/extents.ts';
 import type { FollowedTable } from './tables/followed.ts';
+import type { GapTable } from './tables/gaps.ts';
 import type { LedgerTable } from './tables/ledger.ts';
 import type { MemoryTable } from './tables/memory.ts';
 import type { SinkRow, SinkTable } from './tables/sinks.ts';
@@ -14,6 +17,11 @@ import type { SourceTable } from './tables/sources.ts';
 const GIVE_UP_ABOVE = 0.8;
 /** Full at the limit, until it is below this share again (K6). */
 const RESUME_BELOW = 0.9;
+/**
+ * At the limit what only sinks need that are not required is let go of, until below this share: each time makes a hole
+ * of its own, and the log must have room to grow.
+ */
+const LET_GO_TO = 0.95;
 /** Most batches let go of in one transaction, so that nobody waits long for it. */
 const MOST_AT_ONCE = 64;
 const HOUR_MS = 3_600_000;
@@ -40,6 +48,7 @@ export interface BoundsOptions {
   readonly batches: BatchTable;
   readonly sinks: SinkTable;
   readonly followed: FollowedTable;
+  readonly gaps: GapTable;
   readonly ledger: LedgerTable;
   readonly memory: MemoryTable;
   readonly sources: SourceTable;
@@ -62,6 +71,8 @@ export class Bounds {
   paused = false;
   readonly #options: BoundsOptions;
   readonly #size: Size;
+  /** It was full, and is not yet below {@link LET_GO_TO} again. */
+  #short = false;
   /** When each of the warnings that may come often was last given. */
   readonly #told = new Map<string, number>();
   /** Records that were not told, and nobody has been told of. */
@@ -84,12 +95,15 @@ export class Bounds {
 
   /**
    * Part of every transaction that writes. A sink still needs the batch in which its cursor stands; the newest
-   * batch stays always. An orphan holds its backlog for the retention, but not when space is short (K8).
+   * batch stays always. An orphan holds its backlog for the retention, but not when space is short (K8). A sink that is
+   * not required holds it until the journal is full; what it loses then is written down (K6). Returns where such sinks
+   * stand now.
    */
-  letGo(): void {
-    const { batches, maxBytes, retentionMs, clock } = this.#options;
+  letGo(): Moved[] {
+    const { batches, sinks, gaps, maxBytes, retentionMs, clock, told } = this.#options;
     const oldestKept = clock.steady() - retentionMs;
-    const { needed, orphans } = this.#holders();
+    const { needed, spared, orphans } = this.#holders();
+    const losses = new Losses({ batches, sinks, gaps, warn: told.warn });
     const held = orphans.filter((orphan) => {
       if ((orphan.orphaned ?? 0) >= oldestKept) return true;
       this.#forget(orphan, 'the retention has passed');
@@ -97,22 +111,27 @@ export class Bounds {
     });
     for (let count = 0; count < MOST_AT_ONCE; count++) {
       const first = batches.first();
-      if (!first || first.id >= needed) return;
+      if (!first || first.id >= needed) break;
+      const losing = spared.filter(({ cursor }) => cursor.batch <= first.id);
+      if (losing.length > 0 && !this.#isShort()) break;
       if (this.bytes() > GIVE_UP_ABOVE * maxBytes) {
         for (const orphan of held.filter(({ cursor }) => cursor.batch <= first.id)) {
           this.#forget(orphan, 'its backlog takes the room that others need');
           held.splice(held.indexOf(orphan), 1);
         }
-        this.#warnHourly(
-          { limitBytes: maxBytes },
-          'the journal is over 80 % full: delivered records are given up before the retention has passed; ' +
-            'raise state.maxBytes to be able to replay them',
-        );
+        if (losing.length === 0)
+          this.#warnHourly(
+            { limitBytes: maxBytes },
+            'the journal is over 80 % full: delivered records are given up before the retention has passed; ' +
+              'raise state.maxBytes to be able to replay them',
+          );
       } else if (first.at >= oldestKept || held.some(({ cursor }) => cursor.batch <= first.id)) {
-        return;
+        break;
       }
+      if (losing.length > 0) losses.add(losing, first.id);
       batches.delete(first.id);
     }
+    return losses.write(clock.wall());
   }
 
   /**
@@ -185,28 +204,43 @@ export class Bounds {
     if (this.paused) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     const bytes = this.bytes();
     const waiting = this.#waiting();
-    const paused = waiting.length > 0 && bytes >= (this.paused ? RESUME_BELOW : 1) * maxBytes;
+    const { needed, spared } = this.#holders();
+    // The next transaction makes room.
+    const mayLetGo = spared.some(({ cursor }) => cursor.batch < needed);
+    const full = bytes >= (this.paused ? RESUME_BELOW : 1) * maxBytes;
+    const paused = waiting.length > 0 && full && !mayLetGo;
     if (paused === this.paused) return;
     this.paused = paused;
     told.paused(paused, { bytes, limitBytes: maxBytes, sinks: waiting });
   }
 
-  /** The smallest batch that a sink of the config needs, and the sinks that are not in the config. */
-  #holders(): { needed: number; orphans: SinkRow[] } {
+  /** Must room be made at the cost of sinks that are not required? */
+  #isShort(): boolean {
+    const { maxBytes } = this.#options;
+    this.#short = this.bytes() >= (this.#short ? LET_GO_TO : 1) * maxBytes;
+    return this.#short;
+  }
+
+  /**
+   * The smallest batch that a required sink needs, the sinks that are not required, and those that are not in the config.
+   */
+  #holders(): { needed: number; spared: SinkRow[]; orphans: SinkRow[] } {
     const { batches, sinks } = this.#options;
     const rows = [...sinks.all().values()];
     const registered = rows.filter(({ orphaned }) => orphaned === null);
+    const required = registered.filter((row) => row.required);
     return {
-      needed: Math.min(batches.last, ...registered.map(({ cursor }) => cursor.batch)),
+      needed: Math.min(batches.last, ...required.map(({ cursor }) => cursor.batch)),
+      spared: registered.filter((row) => !row.required),
       orphans: rows.filter(({ orphaned }) => orphaned !== null),
     };
   }
 
-  /** The sinks of the config that have not come to the end, the one furthest behind first. */
+  /** The required sinks that have not come to the end, the one furthest behind first. */
   #waiting(): { name: string; pending: number }[] {
     const { batches, sinks } = this.#options;
     return [...sinks.all().values()]
-      .filter(({ orphaned }) => orphaned === null)
+      .filter(({ orphaned, required }) => orphaned === null && required)
       .map(({ name, cursor }) => ({ name, pending: batches.pending(name, cursor) }))
       .filter(({ pending }) => pending > 0)
       .sort((a, b) => b.pending - a.pending);
@@ -216,6 +250,7 @@ export class Bounds {
     this.#options.sinks.delete(orphan.name);
     this.#options.followed.deleteSink(orphan.name);
     this.#options.ledger.deleteSink(orphan.name);
+    this.#options.gaps.deleteSink(orphan.name);
     this.#options.told.warn(
       { sink: orphan.name, cursor: orphan.cursor },
       `a sink that is not in the config is let go of with its backlog: ${why}`,

@@ -17,6 +17,7 @@ import type {
   JournalOpening,
   JournalStats,
   Loan,
+  Moved,
   Position,
   RecordId,
   SinkRegistration,
@@ -97,6 +98,8 @@ class WorkerJournal implements Journal {
   readonly #reading = new Map<string, Promise<Chunk | undefined>>();
   /** The newest cursor of each sink, on disk or on its way. */
   readonly #cursors = new Map<string, Cursor>();
+  /** Where the worker has put sinks by itself. */
+  readonly #moved = new Map<string, Position>();
   /** Steps that wait to be sent, one for each sink. */
   #steps = new Map<string, Advance>();
   /** Steps on their way to the disk. They stay as they are until it has them: some may be there already. */
@@ -155,6 +158,9 @@ class WorkerJournal implements Journal {
   async register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>> {
     await this.flush();
     const positions = await this.#askPatiently('register', sinks);
+    // One that has begun anew since is where it was put then.
+    for (const [name, { stream }] of this.#moved)
+      if (positions.get(name)?.stream !== stream) this.#moved.delete(name);
     for (const name of this.#cursors.keys()) if (!positions.has(name)) this.#cursors.delete(name);
     for (const [name, { cursor }] of positions) {
       // One that is at work may have gone on meanwhile.
@@ -185,6 +191,10 @@ class WorkerJournal implements Journal {
       if (chunk.target === null || chunk.target === sink) return lend(chunk, at, limit);
       at = chunk.ends.at(-1)!;
     }
+  }
+
+  movedTo(sink: string): Position | undefined {
+    return this.#moved.get(sink);
   }
 
   advance(step: Advance): void {
@@ -373,6 +383,8 @@ class WorkerJournal implements Journal {
     if ('paused' in notice) {
       this.#paused = notice.paused;
       this.#wake();
+    } else if ('moved' in notice) {
+      for (const each of notice.moved) this.#move(each);
     } else if ('fault' in notice) {
       this.#face(notice.fault);
     } else if ('lost' in notice) {
@@ -380,6 +392,13 @@ class WorkerJournal implements Journal {
     } else {
       this.#log[notice.level](notice.fields, notice.message);
     }
+  }
+
+  /** What was let go of is not asked for any more, and steps to there are passed over. */
+  #move({ sink, position }: Moved): void {
+    this.#moved.set(sink, position);
+    const reached = this.#cursors.get(sink);
+    if (reached && compareCursors(position.cursor, reached) > 0) this.#cursors.set(sink, position.cursor);
   }
 
   #face(fault: Fault | undefined): void {

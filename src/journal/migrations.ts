@@ -166,4 +166,28 @@ export const migrations: readonly string[] = [
   -- How the alert stood at its newest revision (K7, D14), as JSON; NULL: not known.
   ALTER TABLE alert_state ADD COLUMN state TEXT;
   `,
+  `
+  -- required: 0 when the journal may let go of what waits for the sink; the hash of a row has it only then.
+  ALTER TABLE sink ADD COLUMN required INTEGER NOT NULL DEFAULT 1;
+
+  -- What sinks were knowingly not given (K6): after from_… up to and with to_…. records: at most. ranges: a JSON list of
+  -- [source, tenant, first revision, last revision, records]. begun, grown: when records were let go of, first and last;
+  -- ended: when the sink came on; milliseconds since 1970. The rows go with the row of the sink.
+  CREATE TABLE gap (
+    id INTEGER PRIMARY KEY,
+    sink TEXT NOT NULL,
+    from_batch INTEGER NOT NULL,
+    from_position INTEGER NOT NULL,
+    to_batch INTEGER NOT NULL,
+    to_position INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    ranges TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    begun INTEGER NOT NULL,
+    grown INTEGER NOT NULL,
+    ended INTEGER,
+    hash TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX gap_of ON gap (sink);
+  `,
 ];

@@ -6,10 +6,11 @@ import type { JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
 import { APPLICATION_ID, checkLog, immutable, pathsIn } from './database.ts';
 import { migrations } from './migrations.ts';
 import { Size } from './size.ts';
-import { sinkStats, survey } from './survey.ts';
+import { isWaitedFor, sinkStats, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
 import { type DeadLetterRow, DeadLetterTable } from './tables/dead-letters.ts';
+import { GapTable } from './tables/gaps.ts';
 import type { Broken } from './tables/row.ts';
 import { SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
@@ -48,8 +49,9 @@ export interface PeekedSink extends SinkStats {
 export function peekSinks(directory: string): PeekedSink[] | undefined {
   return look(directory, (database) => {
     const batches = new BatchTable(database, distrust(directory));
+    const gaps = new GapTable(database, distrust(directory));
     const rows = [...new SinkTable(database, distrust(directory)).all().values()];
-    return rows.map((row) => ({ ...sinkStats(row, batches), orphanedMs: row.orphaned ?? undefined }));
+    return rows.map((row) => ({ ...sinkStats(row, batches, gaps), orphanedMs: row.orphaned ?? undefined }));
   });
 }
 
@@ -101,11 +103,17 @@ function read(database: DatabaseSync, directory: string, maxBytes: number): Omit
   const found = survey({
     batches: new BatchTable(database, broken),
     sinks: new SinkTable(database, broken),
+    gaps: new GapTable(database, broken),
     deadLetters: new DeadLetterTable(database, broken),
   });
   const bytes = new Size(database, pathsIn(directory).wal).bytes();
   return {
-    stats: { ...found, bytes, limitBytes: maxBytes, paused: found.pending > 0 && bytes >= maxBytes },
+    stats: {
+      ...found,
+      bytes,
+      limitBytes: maxBytes,
+      paused: found.sinks.some(isWaitedFor) && bytes >= maxBytes,
+    },
     sources: sources.keys().map((key) => ({ ...key, checkpoint: sources.checkpoint(key) ?? '' })),
     coverage: new CoverageTable(database).all(),
   };

@@ -124,13 +124,14 @@ function putSinks(database: DatabaseSync, found: Findings, configured: readonly 
     throw new Error(what);
   });
   const beginning: Cursor = found.first === 1 ? START : { batch: found.first, index: -1 };
-  const put = (name: string, cursor: Cursor, orphaned: number | null = null) =>
-    table.put({ name, cursor, stream: 1, sequence: 0, shape: '', orphaned });
+  const put = (name: string, cursor: Cursor, orphaned: number | null = null, required = true) =>
+    table.put({ name, cursor, stream: 1, sequence: 0, shape: '', orphaned, required });
   for (const name of found.sinksMissing ? [...found.unplaced, ...configured] : []) put(name, beginning);
   for (const row of found.sinks) {
-    const { name, cursor, orphaned } = sinkOf(row);
+    const { name, cursor, orphaned, required } = sinkOf(row);
     const isThere = found.batches.has(cursor.batch) || cursor.batch === START.batch;
-    put(name, !hasPlace(found, cursor) ? beginning : isThere ? cursor : { ...cursor, index: -1 }, orphaned);
+    const place = !hasPlace(found, cursor) ? beginning : isThere ? cursor : { ...cursor, index: -1 };
+    put(name, place, orphaned, required);
   }
 }
 

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Change } from '../core/changes.ts';
 import { type Coverage, sightingsOf } from '../core/coverage.ts';
@@ -23,10 +22,12 @@ import type {
 } from '../core/journal.ts';
 import type { Outcome, SourceRecord } from '../core/record.ts';
 import { msOfTicks } from '../core/ticks.ts';
+import { spellCount } from '../lib/spell.ts';
 import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
+import { newNumbering } from './numbering.ts';
 import { changesOf, judge, type Verdict } from './outcome.ts';
 import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
 import { recordsIn, survey } from './survey.ts';
@@ -34,6 +35,7 @@ import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
 import { type DeadLetterRow, DeadLetterTable, refusedText } from './tables/dead-letters.ts';
 import { FollowedTable } from './tables/followed.ts';
+import { GapTable } from './tables/gaps.ts';
 import { type Fate, LedgerTable } from './tables/ledger.ts';
 import { MemoryTable } from './tables/memory.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
@@ -75,6 +77,7 @@ export class Store {
   readonly #sources: SourceTable;
   readonly #memory: MemoryTable;
   readonly #followed: FollowedTable;
+  readonly #gaps: GapTable;
   readonly #ledger: LedgerTable;
   readonly #deadLetters: DeadLetterTable;
   readonly #coverage: CoverageTable;
@@ -105,6 +108,7 @@ export class Store {
     this.#sources = new SourceTable(database, distrust);
     this.#memory = new MemoryTable(database, distrust);
     this.#followed = new FollowedTable(database);
+    this.#gaps = new GapTable(database, distrust);
     this.#ledger = new LedgerTable(database, this.#batches, distrust);
     this.#deadLetters = new DeadLetterTable(database, distrust);
     this.#coverage = new CoverageTable(database);
@@ -114,6 +118,7 @@ export class Store {
       batches: this.#batches,
       sinks: this.#sinks,
       followed: this.#followed,
+      gaps: this.#gaps,
       ledger: this.#ledger,
       memory: this.#memory,
       sources: this.#sources,
@@ -149,8 +154,9 @@ export class Store {
   commit(writes: () => void): void {
     this.#database.exec('BEGIN IMMEDIATE');
     writes();
-    this.#bounds.letGo();
+    const moved = this.#bounds.letGo();
     this.#database.exec('COMMIT');
+    if (moved.length > 0) this.#notify({ moved });
     this.#bounds.look();
   }
 
@@ -203,7 +209,13 @@ export class Store {
     return { ...most, ...(unknown > 0 && { unknown }), told };
   }
 
-  /** Write. */
+  /** Where each sink goes on from. */
+  places(): ReadonlyMap<string, Position> {
+    const registered = [...this.#sinks.all().values()].filter(({ orphaned }) => orphaned === null);
+    return new Map(registered.map((row) => [row.name, positionOf(row)]));
+  }
+
+  /** Write. Their places are the present ones; what is let go of in the same transaction may move them. */
   register(registrations: readonly SinkRegistration[]): ReadonlyMap<string, Position> {
     const found = this.#sinks.all();
     const positions = new Map<string, Position>();
@@ -213,7 +225,7 @@ export class Store {
       const { apart, ...row } = this.#enter(former ?? found.get(registration.name), registration);
       this.#sinks.put(row);
       this.#sinks.putApart(row.name, apart);
-      positions.set(row.name, { cursor: row.cursor, stream: row.stream, sequence: row.sequence, apart });
+      positions.set(row.name, positionOf({ ...row, apart }));
     }
     for (const row of found.values()) {
       if (!positions.has(row.name))
@@ -225,11 +237,11 @@ export class Store {
   /** A sink goes on from its cursor; what makes its events has changed: in a new stream (S6). */
   #enter(
     found: SinkRow | undefined,
-    { name, startFrom, shape }: SinkRegistration,
+    { name, startFrom, shape, required = true }: SinkRegistration,
   ): SinkRow & { readonly apart: Numbering } {
     if (found?.shape === shape)
-      return { ...found, name, apart: found.apart ?? newNumbering(), orphaned: null };
-    const numbers = { ...newNumbering(), apart: newNumbering(), shape, orphaned: null };
+      return { ...found, name, apart: found.apart ?? newNumbering(), orphaned: null, required };
+    const numbers = { ...newNumbering(), apart: newNumbering(), shape, orphaned: null, required };
     if (found) return { ...found, name, ...numbers };
     const first = this.#batches.first();
     const beginning = first ? { batch: first.id, index: -1 } : this.#batches.end();
@@ -255,29 +267,46 @@ export class Store {
     this.#notify({ level: 'info', fields, message: `sink ${name} takes over from ${formerly}` });
     this.#sinks.delete(row.name);
     this.#followed.rename(row.name, name);
+    this.#gaps.rename(row.name, name);
     this.#ledger.rename(row.name, name);
     this.#deadLetters.rename(row.name, name);
     this.#batches.retarget(row.name, name, row.cursor);
     return row;
   }
 
-  /** Write. A cursor never moves back: a step that does not go on is passed over. */
+  /**
+   * Write. A cursor never moves back: a step that does not go on is passed over. It may be to a place that was let go of.
+   */
   advance(steps: readonly Advance[]): void {
     const rows = this.#sinks.all();
     const now = this.#clock.wall();
-    for (const { sink, cursor, sequence, apart, refused, withheld = [], follow = [] } of steps) {
+    for (const step of steps) {
+      const { sink, cursor, stream, refused, withheld = [], follow = [] } = step;
       const row = rows.get(sink);
       const place = `batch ${cursor.batch}, record ${cursor.index}`;
       if (!row) throw new JournalError(`sink ${sink} has no cursor in the journal in ${this.#directory}`);
+      if (compareCursors(cursor, row.cursor) <= 0) continue;
       if (!this.#batches.has(cursor))
         throw new JournalError(`sink ${sink} cannot advance to ${place}: there is no such record`);
-      if (compareCursors(cursor, row.cursor) <= 0) continue;
+      // Numbers of a stream that has ended with a gap say nothing of the present one.
+      const { sequence, apart } = stream === undefined || stream === row.stream ? step : row;
       this.#sinks.put({ ...row, cursor, sequence });
       this.#ledger.note(row, cursor, withheld);
       if (apart && apart.sequence !== row.apart?.sequence) this.#sinks.putApart(sink, apart);
+      this.#comesOn(sink, now);
       for (const refusal of refused) this.#deadLetters.append(sink, refusal, now);
       for (const each of follow) this.#follow(sink, each);
     }
+  }
+
+  #comesOn(sink: string, now: number): void {
+    const gap = this.#gaps.end(sink, now);
+    if (!gap) return;
+    const { from, to, records } = gap;
+    const message =
+      `sink ${sink} has come on, behind a gap of at most ${spellCount(records, 'record')} that it was not given: ` +
+      'the status tells of which time they are';
+    this.#notify({ level: 'warn', fields: { sink, records, from, to }, message });
   }
 
   #follow(sink: string, { source, tenant, id, revision, on }: Follow): void {
@@ -312,7 +341,10 @@ export class Store {
     let target: string | null = null;
     let records = 0;
     let bytes = 0;
-    for (let id = Math.max(1, cursor.batch); id <= this.#batches.last; id++) {
+    // Of what was let go of meanwhile nothing is left: it goes on with the first that is there.
+    const first = this.#batches.first()?.id ?? 1;
+    if (first > cursor.batch + 1) before = { batch: first, index: -1 };
+    for (let id = Math.max(first, cursor.batch); id <= this.#batches.last; id++) {
       const size = this.#batches.head(id);
       const fits = size && records + size.records <= MAX_RECORDS && bytes + size.bytes <= MAX_CHARACTERS;
       if (batches.length > 0 && (!fits || size.target !== null)) break;
@@ -339,6 +371,7 @@ export class Store {
     if (row.orphaned === null && !always) return 'configured';
     this.#sinks.delete(name);
     this.#followed.deleteSink(name);
+    this.#gaps.deleteSink(name);
     this.#ledger.deleteSink(name);
     return 'forgotten';
   }
@@ -386,7 +419,12 @@ export class Store {
 
   stats(): JournalStats {
     return {
-      ...survey({ batches: this.#batches, sinks: this.#sinks, deadLetters: this.#deadLetters }),
+      ...survey({
+        batches: this.#batches,
+        sinks: this.#sinks,
+        gaps: this.#gaps,
+        deadLetters: this.#deadLetters,
+      }),
       bytes: this.#bounds.bytes(),
       limitBytes: this.#maxBytes,
       paused: this.#bounds.paused,
@@ -418,8 +456,8 @@ export class Store {
   }
 }
 
-function newNumbering(): Numbering {
-  return { stream: randomInt(1, 2 ** 31), sequence: 0 };
+function positionOf({ cursor, stream, sequence, apart }: SinkRow): Position {
+  return { cursor, stream, sequence, ...(apart && { apart }) };
 }
 
 function whyNot(row: DeadLetterRow | undefined): string | undefined {

@@ -92,7 +92,10 @@ serve<JournalMethods>(port, {
     healing?.checkRoom();
     return write((store) => store.append(page));
   },
-  register: (sinks) => write((store) => store.register(sinks)),
+  async register(sinks) {
+    await write((store) => store.register(sinks));
+    return guarded((store) => store.places());
+  },
   advance: (steps) => write((store) => store.advance(steps)),
   follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
   read: (cursor) => guarded((store) => store.read(cursor)),

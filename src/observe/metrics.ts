@@ -146,6 +146,11 @@ export function openMetrics(version: string) {
   const sink = {
     records: counter('sink_records_total', 'Records, by what became of them.', 'sink', 'result'),
     pending: gauge('sink_pending_records', 'Records that the sink has still to be given.', 'sink'),
+    gap: gauge(
+      'sink_gap_records',
+      'Records, at most, that the sink was not given because they filled the journal, and that nothing has refilled.',
+      'sink',
+    ),
     oldest: gauge('sink_oldest_pending_seconds', 'Age of the oldest of them in the journal.', 'sink'),
     unconfirmed: gauge('sink_unconfirmed_records', 'Records written and not yet confirmed.', 'sink'),
     connected: gauge('sink_connected', '1 while the sink is open.', 'sink'),
@@ -252,7 +257,8 @@ export function openMetrics(version: string) {
       maySetAside('sink', name);
       for (const result of ['delivered', 'filtered', 'refused']) sink.records.inc({ ...labels, result }, 0);
       for (const reason of reasons) sink.failures.inc({ ...labels, reason }, 0);
-      for (const start of [sink.connected, sink.unconfirmed, sink.pending, sink.oldest]) start.set(labels, 0);
+      for (const start of [sink.connected, sink.unconfirmed, sink.pending, sink.gap, sink.oldest])
+        start.set(labels, 0);
       for (const start of [sink.send, sink.delivery]) start.zero(labels);
       return {
         connected: (connected: boolean) => sink.connected.set(labels, connected ? 1 : 0),
@@ -284,8 +290,9 @@ export function openMetrics(version: string) {
         journal.deadLetters.reset();
         for (const part of setAside.values()) journal.deadLetters.set({ ...part }, 0);
         for (const { kind, name, count } of found.deadLetters) journal.deadLetters.set({ kind, name }, count);
-        for (const { name, pending, oldestPendingMs } of found.sinks) {
+        for (const { name, pending, oldestPendingMs, gaps } of found.sinks) {
           sink.pending.set({ sink: name }, pending);
+          sink.gap.set({ sink: name }, gaps?.records ?? 0);
           journal.fullIn.set({ sink: name }, filling.fullInSeconds(name));
           sink.oldest.set(
             { sink: name },

@@ -1,4 +1,6 @@
 import type { Config, SinkConfig, SourceConfig } from '../config/schema.ts';
+import { JournalUnavailableError } from '../core/errors.ts';
+import type { JournalStats } from '../core/journal.ts';
 import type { Stop } from '../lib/stop.ts';
 import { isAbort, orAbort } from '../lib/wait.ts';
 import { type Graph, openGraph } from '../net/graph.ts';
@@ -25,6 +27,13 @@ interface AtWork<P extends Part = Part> extends Member<P> {
 interface Tenant {
   readonly key: string;
   readonly graph: Graph;
+}
+
+/** What another config wants, made or taken over. */
+interface Made {
+  readonly tenants: ReadonlyMap<string, Tenant>;
+  readonly sources: readonly Member[];
+  readonly sinks: readonly Member<SinkPart>[];
 }
 
 /** What a change came to: names of parts. */
@@ -115,6 +124,18 @@ export class Parts {
       throw error;
     }
 
+    await orAbort(journal.available(), this.#over);
+    try {
+      return await this.#replace(config, { tenants, sources, sinks });
+    } catch (error) {
+      // Half of it is done, and there is no way back: that is the end, unless it ends anyway.
+      if (!isAbort(error) || !this.#over.aborted) this.#failed.abort(error);
+      throw error;
+    }
+  }
+
+  async #replace(config: PartsConfig, { tenants, sources, sinks }: Made): Promise<Changed> {
+    const { journal } = this.#context;
     const wanted = new Set<Part>([...sources, ...sinks].map(({ part }) => part));
     const leaving = this.#all().filter(({ part }) => !wanted.has(part));
     await Promise.all(leaving.map((member) => member.end(config.stop.grace)));
@@ -132,9 +153,9 @@ export class Parts {
     }
     for (const [name, tenant] of tenants) this.#tenants.set(name, tenant);
 
-    const before = await orAbort(journal.stats(), this.#over);
+    const before = await this.#stats();
     const positions = await orAbort(journal.register(sinks.map(({ part }) => part.registration)), this.#over);
-    const after = await orAbort(journal.stats(), this.#over);
+    const after = await this.#stats();
     const comingSources = sources.filter(({ name }) => !this.#sources.has(name));
     const comingSinks = sinks.filter(({ name }) => !this.#sinks.has(name));
     for (const { part } of comingSinks) {
@@ -149,6 +170,19 @@ export class Parts {
       ended: leaving.map(({ name }) => name).filter((name) => !names.has(name)),
       kept: names.size - coming.length,
     };
+  }
+
+  /** Waited for while the disk is at fault. */
+  async #stats(): Promise<JournalStats> {
+    const { journal } = this.#context;
+    for (;;) {
+      await orAbort(journal.available(), this.#over);
+      try {
+        return await orAbort(journal.stats(), this.#over);
+      } catch (error) {
+        if (!(error instanceof JournalUnavailableError)) throw error;
+      }
+    }
   }
 
   #all(): AtWork[] {

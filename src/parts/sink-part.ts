@@ -34,7 +34,7 @@ export interface SinkPart extends Part {
 /** Journal → sink, again and again. */
 export function sinkPart(settings: SinkConfig, heartbeatMs: number, context: PartContext): SinkPart {
   const { version, now, random, metrics, vitals, journal, watch } = context;
-  const { name, formerly, startFrom, delivery: limits, maxEventBytes } = settings;
+  const { name, formerly, startFrom, required, delivery: limits, maxEventBytes } = settings;
   const log = context.log.child({ sink: name });
   const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout });
   const format = buildPlugin(formats, settings.format, { version });
@@ -58,12 +58,13 @@ export function sinkPart(settings: SinkConfig, heartbeatMs: number, context: Par
     return { seen, observer };
   };
   const waiting = async () => {
+    await journal.available();
     const { sinks: all } = await journal.stats();
     return all.find((sink) => sink.name === name) ?? { pending: 0, oldestPendingMs: undefined };
   };
 
   return {
-    registration: { name, formerly, startFrom, shape: shapeOf(settings, bare.headerBytes) },
+    registration: { name, formerly, startFrom, required, shape: shapeOf(settings, bare.headerBytes) },
     goesOn(now) {
       registered = now;
     },

@@ -41,7 +41,7 @@ export function sourcePart(settings: SourceConfig, graphs: Graphs, context: Part
   const miscounted = () => seen?.miscounted();
   const source = buildPlugin(sources, settings, { name, log, now, steady, miscounted, graph });
   const kept: IngestOptions['journal'] = {
-    checkpoint: (key) => journal.checkpoint(key),
+    checkpoint: (key) => activity.during(journal.checkpoint(key)),
     append: (page) => journal.append(page),
     room: (signal) => activity.during(journal.room(signal)),
   };

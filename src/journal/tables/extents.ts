@@ -35,17 +35,11 @@ export class Extents {
     this.#count = database.prepare(`SELECT count(*) AS count ${oldest}`);
     const all = database.prepare('SELECT * FROM extent WHERE name = ?');
     all.setReadBigInts(true);
-    for (const found of all.all(table)) {
-      const { source, floor, rows, hash } = found as {
-        source: bigint;
-        floor: bigint;
-        rows: bigint;
-        hash: string;
-      };
-      const extent = { rows: Number(rows), floor, isStored: true };
-      if (hash !== extentHash(table, Number(source), extent))
+    for (const found of all.all(table) as unknown as StoredExtent[]) {
+      if (!isWholeExtent(found))
         broken(`what is known of the size of table ${table} is not as it was written`);
-      this.#extents.set(Number(source), extent);
+      const { source, floor, rows } = found;
+      this.#extents.set(Number(source), { rows: Number(rows), floor: BigInt(floor), isStored: true });
     }
   }
 
@@ -116,6 +110,19 @@ export class Extents {
     return one<{ revision: bigint }>(this.#at, source, offset)?.revision;
   }
 }
+
+/** A row of `extent`. */
+export interface StoredExtent {
+  readonly name: string;
+  readonly source: number | bigint;
+  readonly floor: number | bigint;
+  readonly rows: number | bigint;
+  readonly hash: string;
+}
+
+/** It is as it was written. */
+export const isWholeExtent = ({ name, source, floor, rows, hash }: StoredExtent): boolean =>
+  hash === extentHash(name, Number(source), { floor: BigInt(floor), rows: Number(rows) });
 
 function extentHash(table: string, source: number, { floor, rows }: Pick<Extent, 'floor' | 'rows'>): string {
   return rowHash([table, source, String(floor), rows]);

@@ -1,5 +1,8 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { isWholeDeadLetter, type StoredDeadLetter } from './dead-letters.ts';
+import { isWholeExtent, type StoredExtent } from './extents.ts';
+import { isWholeGap, type StoredGap } from './gaps.ts';
+import { isWholeGiven, isWholeWithheld, type StoredGiven, type StoredWithheld } from './ledger.ts';
 import { isWholeApart, isWholeSink, type StoredApart, type StoredSink } from './sinks.ts';
 import { isWholeSource, type SourceRow } from './sources.ts';
 
@@ -55,6 +58,37 @@ export const KEPT: readonly Kept[] = [
       isWholeDeadLetter,
     ),
     without: 'the dead letter is let go of',
+  },
+  {
+    name: 'gap',
+    key: ['id'],
+    each: checked<StoredGap>(({ id, sink }) => `gap ${id} of sink ${sink}`, isWholeGap),
+    without: 'the gap is let go of: what the sink missed is known no more',
+  },
+  {
+    name: 'given',
+    key: ['sink', 'batch', 'position'],
+    each: checked<StoredGiven>(({ sink }) => `a range of what sink ${sink} was given`, isWholeGiven),
+    without: 'of these records it is not known any more whether the sink was given them',
+  },
+  {
+    name: 'withheld',
+    key: ['batch', 'stream'],
+    each: checked<StoredWithheld>(
+      ({ batch }) => `what sinks were not given of batch ${batch}`,
+      isWholeWithheld,
+    ),
+    without: 'they count as given',
+  },
+  {
+    name: 'extent',
+    key: ['name', 'source'],
+    each: {
+      what: ({ name }) => `what is known of the size of table ${name}`,
+      isWhole: (row) => isWholeExtent(row as unknown as StoredExtent),
+    },
+    without:
+      'its rows are counted again, and it counts as if nothing had ever been given up for want of room',
   },
   {
     name: 'seen',

@@ -69,7 +69,7 @@ export class LedgerTable {
     this.#deleteStream = database.prepare('DELETE FROM withheld WHERE stream = ?');
     this.#putExtent = database.prepare('INSERT OR REPLACE INTO extent VALUES (?, ?, ?, ?, ?)');
     for (const row of this.#all.all()) {
-      const given = this.#givenOf(row as unknown as GivenRow);
+      const given = this.#givenOf(row as unknown as StoredGiven);
       this.#newest.set(given.sink, given);
     }
     const extent = database.prepare('SELECT floor, rows, hash FROM extent WHERE name = ? AND source = ?');
@@ -103,7 +103,7 @@ export class LedgerTable {
   fate({ name, cursor }: Pick<SinkRow, 'name' | 'cursor'>, place: Cursor): Fate {
     if (compareCursors(place, cursor) > 0) return 'waiting';
     if (place.batch < this.#floor) return 'unknown';
-    const row = one<GivenRow>(this.#covering, name, place.batch, place.index);
+    const row = one<StoredGiven>(this.#covering, name, place.batch, place.index);
     const given = row && this.#givenOf(row);
     if (!given || compareCursors(place, given.upTo) > 0) return 'unknown';
     const exceptions = this.#exceptionsIn(place.batch, given.stream);
@@ -146,7 +146,7 @@ export class LedgerTable {
   }
 
   #rangesOf(sink: string): Given[] {
-    const rows = this.#all.all() as unknown as GivenRow[];
+    const rows = this.#all.all() as unknown as StoredGiven[];
     return rows.filter((row) => row.sink === sink).map((row) => this.#givenOf(row));
   }
 
@@ -170,13 +170,9 @@ export class LedgerTable {
   }
 
   #exceptionsIn(batch: number, stream: number): Exceptions | undefined {
-    const row = one<{ filtered: string; refused: string; at: number; hash: string }>(
-      this.#exceptions,
-      batch,
-      stream,
-    );
+    const row = one<StoredWithheld>(this.#exceptions, batch, stream);
     if (!row) return undefined;
-    if (row.hash !== exceptionsHash(batch, stream, row.filtered, row.refused, row.at))
+    if (!isWholeWithheld(row))
       this.#broken(`what the ledger says of batch ${batch} is not as it was written`);
     return { filtered: new Bits(row.filtered), refused: new Bits(row.refused) };
   }
@@ -188,9 +184,9 @@ export class LedgerTable {
     this.#newest.set(sink, given);
   }
 
-  #givenOf({ sink, batch, position, to_batch, to_position, stream, shape, hash }: GivenRow): Given {
-    if (hash !== rowHash([sink, batch, position, to_batch, to_position, stream, shape]))
-      this.#broken(`what the ledger says of sink ${sink} is not as it was written`);
+  #givenOf(row: StoredGiven): Given {
+    const { sink, batch, position, to_batch, to_position, stream, shape } = row;
+    if (!isWholeGiven(row)) this.#broken(`what the ledger says of sink ${sink} is not as it was written`);
     const after = { batch, index: position };
     return { sink, after, upTo: { batch: to_batch, index: to_position }, stream, shape };
   }
@@ -201,7 +197,8 @@ export class LedgerTable {
   }
 }
 
-interface GivenRow {
+/** A row of `given`. */
+export interface StoredGiven {
   readonly sink: string;
   readonly batch: number;
   readonly position: number;
@@ -211,6 +208,26 @@ interface GivenRow {
   readonly shape: string;
   readonly hash: string;
 }
+
+/** A row of `withheld`. */
+export interface StoredWithheld {
+  readonly batch: number;
+  readonly stream: number;
+  readonly filtered: string;
+  readonly refused: string;
+  readonly at: number;
+  readonly hash: string;
+}
+
+/** It is as it was written. */
+export const isWholeGiven = (row: StoredGiven): boolean => {
+  const { sink, batch, position, to_batch, to_position, stream, shape, hash } = row;
+  return hash === rowHash([sink, batch, position, to_batch, to_position, stream, shape]);
+};
+
+/** It is as it was written. */
+export const isWholeWithheld = ({ batch, stream, filtered, refused, at, hash }: StoredWithheld): boolean =>
+  hash === exceptionsHash(batch, stream, filtered, refused, at);
 
 /** A bit for each record of a batch; as text in hex, the first record in the lowest bit. */
 class Bits {

@@ -8,14 +8,17 @@ export interface SinkRow extends Omit<Position, 'apart'> {
   readonly shape: string;
   /** Since when the sink is not in the config, milliseconds since 1970. */
   readonly orphaned: number | null;
+  /** What waits for it is never let go of while it is in the config. */
+  readonly required: boolean;
   /** `undefined`: it has not been registered since there is such a thing. */
   readonly apart: Numbering | undefined;
 }
 
 /** A row of `sink`. */
-export interface StoredSink extends Omit<SinkRow, 'cursor' | 'apart'> {
+export interface StoredSink extends Omit<SinkRow, 'cursor' | 'apart' | 'required'> {
   readonly batch: number;
   readonly position: number;
+  readonly required: number;
   readonly hash: string;
 }
 
@@ -39,7 +42,7 @@ export class SinkTable {
     this.#broken = broken;
     this.#all = database.prepare('SELECT * FROM sink ORDER BY name');
     this.#allApart = database.prepare('SELECT * FROM apart');
-    this.#put = database.prepare('INSERT OR REPLACE INTO sink VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#put = database.prepare('INSERT OR REPLACE INTO sink VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#putApart = database.prepare('INSERT OR REPLACE INTO apart VALUES (?, ?, ?, ?)');
     this.#delete = database.prepare('DELETE FROM sink WHERE name = ?');
     this.#deleteApart = database.prepare('DELETE FROM apart WHERE sink = ?');
@@ -57,8 +60,9 @@ export class SinkTable {
 
   /** All but the numbers apart. */
   put(row: Omit<SinkRow, 'apart'>): void {
-    const { name, cursor, stream, sequence, shape, orphaned } = row;
-    this.#put.run(name, cursor.batch, cursor.index, stream, sequence, shape, orphaned, sinkHash(row));
+    const { name, cursor, stream, sequence, shape, orphaned, required } = row;
+    const values = [name, cursor.batch, cursor.index, stream, sequence, shape, orphaned] as const;
+    this.#put.run(...values, sinkHash(row), required ? 1 : 0);
   }
 
   putApart(name: string, apart: Numbering): void {
@@ -82,8 +86,8 @@ export class SinkTable {
   }
 }
 
-export function sinkOf({ batch, position, hash: _, ...rest }: StoredSink): Omit<SinkRow, 'apart'> {
-  return { ...rest, cursor: { batch, index: position } };
+export function sinkOf({ batch, position, required, hash: _, ...rest }: StoredSink): Omit<SinkRow, 'apart'> {
+  return { ...rest, cursor: { batch, index: position }, required: required !== 0 };
 }
 
 /** It is as it was written. */
@@ -92,8 +96,11 @@ export const isWholeSink = (row: StoredSink): boolean => row.hash === sinkHash(s
 /** It is as it was written. */
 export const isWholeApart = (row: StoredApart): boolean => row.hash === apartHash(row.sink, row);
 
-function sinkHash({ name, cursor, stream, sequence, shape, orphaned }: Omit<SinkRow, 'apart'>): string {
-  return rowHash([name, cursor.batch, cursor.index, stream, sequence, shape, orphaned]);
+/** Rows of before there was `required` have its default. */
+function sinkHash(row: Omit<SinkRow, 'apart'>): string {
+  const { name, cursor, stream, sequence, shape, orphaned, required } = row;
+  const values = [name, cursor.batch, cursor.index, stream, sequence, shape, orphaned];
+  return rowHash(required ? values : [...values, 0]);
 }
 
 function apartHash(name: string, { stream, sequence }: Numbering): string {
