@@ -27,7 +27,7 @@ export function* checkJournal(
   { keep = {}, running = isRunning(directory) }: { readonly keep?: Keep; readonly running?: boolean } = {},
 ): Generator<number, Checked> {
   const before = problemOfFiles(directory);
-  const { database, unopened } = openAnyhow(directory);
+  const { database, unopened } = openAnyhow(directory, running);
   try {
     const header = headerOf(database);
     if (header.schema !== undefined && header.schema > migrations.length) throw newer(directory, header);
@@ -70,11 +70,11 @@ function problemOfFiles(directory: string): string | undefined {
 }
 
 /** What cannot be opened is like an empty one. */
-function openAnyhow(directory: string): { database: DatabaseSync; unopened?: string } {
+function openAnyhow(directory: string, running: boolean): { database: DatabaseSync; unopened?: string } {
   if (!existsSync(pathsIn(directory).journal)) return { database: new DatabaseSync(':memory:') };
   try {
     // Else nothing at all is read from a file that is shorter than it says.
-    const database = openToLook(directory, { defensive: false });
+    const database = openToLook(directory, { defensive: false, running });
     database.exec('PRAGMA writable_schema = ON');
     return { database };
   } catch (error) {

@@ -72,7 +72,8 @@ export class Findings {
 export interface Keep {
   rows?(table: string, rows: readonly Row[]): void;
   batch?(head: BatchHead, data: Uint8Array, text: string): void;
-  lost?(id: number): void;
+  /** @param ahead sinks that are still to be given it */
+  lost?(id: number, what: string, ahead: readonly string[]): void;
 }
 
 export interface ExamineOptions {
@@ -114,10 +115,15 @@ export function* examine(
   checkPlaces(database, found);
   found.lost = rangesOf(found).map(([first, last]) => ({
     ...{ first, last },
-    sinks: [...found.sinks.filter(({ batch }) => batch <= last).map(({ name }) => name), ...found.unplaced],
+    sinks: ahead(found, last),
     of: beside ? [] : recordsIn(database, first, last),
   }));
   return found;
+}
+
+/** Sinks that are still to be given something of a batch, as far as is known. */
+function ahead({ sinks, unplaced }: Findings, id: number): string[] {
+  return [...sinks.filter(({ batch }) => batch <= id).map(({ name }) => name), ...unplaced];
 }
 
 function checkRows(table: Kept, rows: readonly Row[], found: Findings): Row[] {
@@ -178,7 +184,7 @@ function* examineBatches(database: DatabaseSync, found: Findings, keep: Keep): G
       if (firstIn(database) > id) continue;
       found.problem(batch, 'it is left out, and its place stays empty');
       found.broken.push(id);
-      keep.lost?.(id);
+      keep.lost?.(id, batch, ahead(found, id));
       ordinal = undefined;
     } else {
       const { head, data, text } = batch;
