@@ -119,7 +119,7 @@ function planFor(directory: string, findings: Findings): string[] {
   return [
     `keep ${journal} and its log as they are, in a folder ${directory}/broken-TIME`,
     'make a new journal of all that is whole; the running numbers of all sinks begin anew, in new streams',
-    ...lost.map((each) => `${lostText(each)}. ${whatNow(each.sinks.length > 0)}`),
+    ...lost.map((each) => `${lostText(each)}. ${whatNow(each.owed)}`),
     ...new Set(
       problems
         .filter(({ what }) => !what.startsWith('batch '))
@@ -128,8 +128,8 @@ function planFor(directory: string, findings: Findings): string[] {
   ];
 }
 
-function whatNow(isMissed: boolean): string {
-  return isMissed
+function whatNow(owed: boolean): string {
+  return owed
     ? 'They are forgotten, so that those which a source reads again (overlap, sweep) are told; ' +
         'compare the rest with the alerts of that time in the Defender portal'
     : 'Nothing is missing in any SIEM';

@@ -23,6 +23,8 @@ export interface Lost {
   readonly last: number;
   /** Sinks that had not come to their end. */
   readonly sinks: readonly string[];
+  /** Some sink may be owed them. */
+  readonly owed: boolean;
   /** Which records were in them, as far as the journal remembers. */
   readonly of: readonly LostRecords[];
 }
@@ -116,6 +118,7 @@ export function* examine(
   found.lost = rangesOf(found).map(([first, last]) => ({
     ...{ first, last },
     sinks: ahead(found, last),
+    owed: found.sinksMissing || ahead(found, last).length > 0,
     of: beside ? [] : recordsIn(database, first, last),
   }));
   return found;
@@ -304,7 +307,7 @@ function recordsIn(database: DatabaseSync, first: number, last: number): LostRec
 }
 
 /** For people: which records a range of batches had, and who had not been given them. */
-export function lostText({ first, last, sinks, of }: Lost): string {
+export function lostText({ first, last, sinks, owed, of }: Lost): string {
   const which = first === last ? `batch ${first} is` : `batches ${first} to ${last} are`;
   const records = of.map(
     ({ source, tenant, records, from, to }) =>
@@ -314,7 +317,9 @@ export function lostText({ first, last, sinks, of }: Lost): string {
   const whom =
     sinks.length > 0
       ? `not, or not all, given yet to ${sinks.length === 1 ? 'sink' : 'sinks'} ${sinks.join(', ')}`
-      : 'every sink had been given them';
+      : owed
+        ? 'whether every sink had been given them is not known'
+        : 'every sink had been given them';
   return `${which} lost: ${what}; ${whom}`;
 }
 

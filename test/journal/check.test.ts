@@ -20,6 +20,7 @@ import { makeDatabase, openDatabase, pathsIn } from '../../src/journal/database.
 import { exportJournal } from '../../src/journal/export.ts';
 import { migrations } from '../../src/journal/migrations.ts';
 import { repairJournal } from '../../src/journal/repair.ts';
+import { KEPT } from '../../src/journal/tables/kept.ts';
 import { aSourceRecord } from '../support/records.ts';
 import { aDirectory, aLog, aPage, ids, open } from './harness.ts';
 
@@ -189,6 +190,16 @@ describe('a journal that is whole', () => {
     rmSync(file);
     makeDatabase(state, 'old', migrations.slice(0, 1));
     expect(check(state)).toMatchObject({ schema: 1, writer: 'old', findings: { problems: [] } });
+  });
+});
+
+describe('a repair', () => {
+  it('knows all tables that there are', () => {
+    const database = new DatabaseSync(file, { readOnly: true });
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+    database.close();
+    const known = ['meta', 'batch', 'sqlite_sequence', ...KEPT.map(({ name }) => name)];
+    expect(tables.map(({ name }) => name).toSorted()).toEqual(known.toSorted());
   });
 });
 
