@@ -27,7 +27,7 @@ export function* checkJournal(
   { keep = {}, running = isRunning(directory) }: { readonly keep?: Keep; readonly running?: boolean } = {},
 ): Generator<number, Checked> {
   const before = problemOfFiles(directory);
-  const { database, unopened } = openAnyhow(directory);
+  const { database, unopened } = openAnyhow(directory, running);
   try {
     const header = headerOf(database);
     if (header.schema !== undefined && header.schema > migrations.length) throw newer(directory, header);
@@ -70,11 +70,11 @@ function problemOfFiles(directory: string): string | undefined {
 }
 
 /** What cannot be opened is like an empty one. */
-function openAnyhow(directory: string): { database: DatabaseSync; unopened?: string } {
+function openAnyhow(directory: string, running: boolean): { database: DatabaseSync; unopened?: string } {
   if (!existsSync(pathsIn(directory).journal)) return { database: new DatabaseSync(':memory:') };
   try {
     // Else nothing at all is read from a file that is shorter than it says.
-    const database = openToLook(directory, { defensive: false });
+    const database = openToLook(directory, { defensive: false, running });
     database.exec('PRAGMA writable_schema = ON');
     return { database };
   } catch (error) {
@@ -119,7 +119,7 @@ function planFor(directory: string, findings: Findings): string[] {
   return [
     `keep ${journal} and its log as they are, in a folder ${directory}/broken-TIME`,
     'make a new journal of all that is whole; the running numbers of all sinks begin anew, in new streams',
-    ...lost.map((each) => `${lostText(each)}. ${whatNow(each.sinks.length > 0)}`),
+    ...lost.map((each) => `${lostText(each)}. ${whatNow(each.owed)}`),
     ...new Set(
       problems
         .filter(({ what }) => !what.startsWith('batch '))
@@ -128,8 +128,8 @@ function planFor(directory: string, findings: Findings): string[] {
   ];
 }
 
-function whatNow(isMissed: boolean): string {
-  return isMissed
+function whatNow(owed: boolean): string {
+  return owed
     ? 'They are forgotten, so that those which a source reads again (overlap, sweep) are told; ' +
         'compare the rest with the alerts of that time in the Defender portal'
     : 'Nothing is missing in any SIEM';

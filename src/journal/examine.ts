@@ -23,6 +23,8 @@ export interface Lost {
   readonly last: number;
   /** Sinks that had not come to their end. */
   readonly sinks: readonly string[];
+  /** Some sink may be owed them. */
+  readonly owed: boolean;
   /** Which records were in them, as far as the journal remembers. */
   readonly of: readonly LostRecords[];
 }
@@ -72,7 +74,8 @@ export class Findings {
 export interface Keep {
   rows?(table: string, rows: readonly Row[]): void;
   batch?(head: BatchHead, data: Uint8Array, text: string): void;
-  lost?(id: number): void;
+  /** @param ahead sinks that are still to be given it */
+  lost?(id: number, what: string, ahead: readonly string[]): void;
 }
 
 export interface ExamineOptions {
@@ -114,10 +117,16 @@ export function* examine(
   checkPlaces(database, found);
   found.lost = rangesOf(found).map(([first, last]) => ({
     ...{ first, last },
-    sinks: [...found.sinks.filter(({ batch }) => batch <= last).map(({ name }) => name), ...found.unplaced],
+    sinks: ahead(found, last),
+    owed: found.sinksMissing || ahead(found, last).length > 0,
     of: beside ? [] : recordsIn(database, first, last),
   }));
   return found;
+}
+
+/** Sinks that are still to be given something of a batch, as far as is known. */
+function ahead({ sinks, unplaced }: Findings, id: number): string[] {
+  return [...sinks.filter(({ batch }) => batch <= id).map(({ name }) => name), ...unplaced];
 }
 
 function checkRows(table: Kept, rows: readonly Row[], found: Findings): Row[] {
@@ -178,7 +187,7 @@ function* examineBatches(database: DatabaseSync, found: Findings, keep: Keep): G
       if (firstIn(database) > id) continue;
       found.problem(batch, 'it is left out, and its place stays empty');
       found.broken.push(id);
-      keep.lost?.(id);
+      keep.lost?.(id, batch, ahead(found, id));
       ordinal = undefined;
     } else {
       const { head, data, text } = batch;
@@ -298,7 +307,7 @@ function recordsIn(database: DatabaseSync, first: number, last: number): LostRec
 }
 
 /** For people: which records a range of batches had, and who had not been given them. */
-export function lostText({ first, last, sinks, of }: Lost): string {
+export function lostText({ first, last, sinks, owed, of }: Lost): string {
   const which = first === last ? `batch ${first} is` : `batches ${first} to ${last} are`;
   const records = of.map(
     ({ source, tenant, records, from, to }) =>
@@ -308,7 +317,9 @@ export function lostText({ first, last, sinks, of }: Lost): string {
   const whom =
     sinks.length > 0
       ? `not, or not all, given yet to ${sinks.length === 1 ? 'sink' : 'sinks'} ${sinks.join(', ')}`
-      : 'every sink had been given them';
+      : owed
+        ? 'whether every sink had been given them is not known'
+        : 'every sink had been given them';
   return `${which} lost: ${what}; ${whom}`;
 }
 

@@ -74,6 +74,11 @@ export class Healing {
     if (this.#fault) throw this.#unavailable();
   }
 
+  /** The disk is, as far as is known. */
+  get isWell(): boolean {
+    return this.#store !== undefined && this.#fault === undefined;
+  }
+
   /** Tries no more. */
   stop(): void {
     clearTimeout(this.#timer);

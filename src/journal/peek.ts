@@ -70,10 +70,14 @@ export function peekDeadLetter(directory: string, id: number): DeadLetterRow | u
 }
 
 /** Opens the journal so that nothing is changed, and nothing left behind. */
-export function openToLook(directory: string, options: DatabaseSyncOptions = {}): DatabaseSync {
+export function openToLook(
+  directory: string,
+  { running = isRunning(directory), ...options }: DatabaseSyncOptions & { readonly running?: boolean } = {},
+): DatabaseSync {
   const { journal, wal } = pathsIn(directory);
   // Of a relay that has stopped there is no log, and SQLite would make one, and leave it.
-  const stopped = (statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  // One that runs may have an empty one, and will write to it.
+  const stopped = !running && (statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0;
   return new DatabaseSync(stopped ? immutable(journal) : journal, {
     ...options,
     readOnly: true,

@@ -57,8 +57,7 @@ function salvage({ directory, version, sinks }: RepairOptions): void {
     while (!step.done) step = going.next();
     const { findings } = step.value;
     putSinks(database, findings, sinks);
-    for (const { first, last } of findings.lost.filter((each) => each.sinks.length > 0))
-      forget(database, first, last);
+    for (const { first, last } of findings.lost.filter(({ owed }) => owed)) forget(database, first, last);
     database.exec('COMMIT');
   });
 }

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   cpSync,
   existsSync,
   readdirSync,
@@ -19,8 +20,9 @@ import { makeDatabase, openDatabase, pathsIn } from '../../src/journal/database.
 import { exportJournal } from '../../src/journal/export.ts';
 import { migrations } from '../../src/journal/migrations.ts';
 import { repairJournal } from '../../src/journal/repair.ts';
+import { KEPT } from '../../src/journal/tables/kept.ts';
 import { aSourceRecord } from '../support/records.ts';
-import { aDirectory, aPage, ids, open } from './harness.ts';
+import { aDirectory, aLog, aPage, ids, open } from './harness.ts';
 
 const BATCHES = 12;
 const PER_BATCH = 10;
@@ -102,6 +104,7 @@ beforeEach(() => {
   state = directory.state;
   file = pathsIn(state).journal;
   cpSync(made.state, state, { recursive: true });
+  chmodSync(state, 0o700);
 });
 afterEach(() => directory[Symbol.dispose]());
 
@@ -187,6 +190,16 @@ describe('a journal that is whole', () => {
     rmSync(file);
     makeDatabase(state, 'old', migrations.slice(0, 1));
     expect(check(state)).toMatchObject({ schema: 1, writer: 'old', findings: { problems: [] } });
+  });
+});
+
+describe('a repair', () => {
+  it('knows all tables that there are', () => {
+    const database = new DatabaseSync(file, { readOnly: true });
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+    database.close();
+    const known = ['meta', 'batch', 'sqlite_sequence', ...KEPT.map(({ name }) => name)];
+    expect(tables.map(({ name }) => name).toSorted()).toEqual(known.toSorted());
   });
 });
 
@@ -334,6 +347,54 @@ describe('a journal that is broken', () => {
     expect(() => openDatabase(state, '1.0.0')).toThrow(/7\.8\.9/);
     for (const touch of [check, exported, repair])
       expect(() => touch(state)).toThrow(/written by defender-relay 7\.8\.9/);
+  });
+});
+
+describe('after a sudden end', () => {
+  /** As it is while a relay has it. */
+  async function died(): Promise<string> {
+    const journal = await open(state);
+    const copy = join(directory.path, 'copy');
+    cpSync(state, copy, { recursive: true });
+    chmodSync(copy, 0o700);
+    await journal.close();
+    return copy;
+  }
+
+  it('K10: all is checked while the relay works, and that is told', async () => {
+    const copy = await died();
+    const log = aLog();
+    const journal = await open(copy, { log });
+    await journal.append(page(99));
+    await expect
+      .poll(() => log.lines, { timeout: 10_000 })
+      .toEqual([expect.stringMatching(/checked, and is whole: 1[23]0 records/)]);
+    await journal.close();
+  });
+
+  it('K10: a batch that is broken is told at once, before a sink comes to it', async () => {
+    tamper('UPDATE batch SET data = zeroblob(50) WHERE id = 9');
+    const copy = await died();
+    const log = aLog();
+    const journal = await open(copy, { log });
+    await expect
+      .poll(() => log.lines, { timeout: 10_000 })
+      .toEqual([
+        expect.stringMatching(
+          /found that batch 9 is not.*ends when it comes to it for late, siem.*journal check/,
+        ),
+      ]);
+    expect(await journal.checkpoint(aPage([]))).toBe(String(BATCHES));
+    await journal.close();
+    expect((await open(copy).then((again) => again.close().then(() => again.opening))).clean).toBe(true);
+  });
+
+  it('nothing is checked after a clean one', async () => {
+    const log = aLog();
+    const journal = await open(state, { log });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await journal.close();
+    expect(log.lines).toEqual([]);
   });
 });
 
