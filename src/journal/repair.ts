@@ -141,7 +141,7 @@ function forget(database: DatabaseSync, first: number, last: number): void {
   // An id that was told before is still known, by the newest of its revisions that is not lost.
   database
     .prepare(
-      `INSERT OR REPLACE INTO alert_state
+      `INSERT OR REPLACE INTO alert_state (source, id, revision)
        SELECT source, id, max(revision) FROM seen
        WHERE (source, id) IN (${lost}) AND (batch IS NULL OR batch NOT BETWEEN ?1 AND ?2) GROUP BY source, id`,
     )
