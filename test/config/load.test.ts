@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import { secretsOf } from '../../src/config/secrets.ts';
 import { UsageError } from '../../src/core/errors.ts';
+import { testFolder } from '../support/folder.ts';
 import { golden } from './golden.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures/config');
@@ -82,6 +83,22 @@ describe('loadConfig() of a good config', () => {
         retry: { initial: 1000, max: 300_000 },
       },
     });
+  });
+
+  it('takes the format that goes with the sink, unless another one is set', () => {
+    const http = (more: string) => `{ name: a, type: http, url: 'https://siem.example.com'${more} }`;
+    const file = join(testFolder(), 'relay.yaml');
+    writeFileSync(
+      file,
+      `sinks: [${http('')}, ${http(', format: { type: cef }').replace('name: a', 'name: b')}, { name: c, type: stdout }]`,
+    );
+    const { config, effective } = loadConfig(file, { needs: ['sinks'], env });
+    const formats = ['json', 'cef', 'cef'];
+    expect(config.sinks.map(({ format }) => format.type)).toEqual(formats);
+    expect(config.sinks.map(({ maxEventBytes }) => maxEventBytes)).toEqual([200_000, 200_000, 8000]);
+    const shown = effective() as { sinks: readonly { format: object; maxEventBytes: number }[] };
+    expect(shown.sinks.map(({ format }) => format)).toEqual(config.sinks.map(({ format }) => format));
+    expect(shown.sinks[0]).toMatchObject({ maxEventBytes: 200_000, auth: { type: 'none' } });
   });
 
   it('takes every setting', () => {

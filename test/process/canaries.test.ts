@@ -9,6 +9,7 @@ import { type Program, start } from '../cli/child.ts';
 import { testCertificates } from '../support/certificates.ts';
 import { encryptKey, makeClientCertificate } from '../support/client-certificate.ts';
 import { testFolder } from '../support/folder.ts';
+import { aReceiver } from '../support/http-receiver.ts';
 import { startProxy } from '../support/proxy.ts';
 import { type Asked, aToken, CLIENT_ID, scriptGraph, TENANT_ID } from '../support/scripted-graph.ts';
 
@@ -21,6 +22,9 @@ const canaries = {
   keyPassword: 'canary-key-password',
   sinkPassphrase: 'canary"sink\\passphrase',
   environmentPassword: 'canary-of-the-environment',
+  webPassword: 'canary web pässword',
+  webKey: 'canary-web-key',
+  webClientSecret: 'canary:web/client secret',
 } as const;
 
 /** All that a far end was told, told to everybody. */
@@ -44,6 +48,16 @@ async function startTelltales() {
     },
   });
   return { origin, ca: settings.ca, graphAsked, tokensAsked };
+}
+
+/** A receiver and token server by HTTP that tell all that they were told, as it came and decoded. */
+async function startTelltaleReceiver() {
+  return await aReceiver(({ n, path, headers, text }) => {
+    if (path === '/token') return { body: JSON.stringify({ access_token: `canary-token-${n}` }) };
+    const login = (headers.authorization ?? '').replace(/^\w+ /, '');
+    const told = `${path} ${text} ${JSON.stringify(headers)} ${Buffer.from(login, 'base64')}`;
+    return { status: [500, 401, 403, 429, 404][n % 5]!, headers: { 'x-told': 'all' }, body: told };
+  });
 }
 
 /** A proxy that refuses the login, and says which. */
@@ -71,6 +85,7 @@ async function aRelay() {
   const telltales = await startTelltales();
   const proxy = await startProxy();
   const environment = await startTelltaleProxy();
+  const web = await startTelltaleReceiver();
   const write = (name: string, text: string) => {
     writeFileSync(join(folder, name), text, { mode: 0o600 });
     return join(folder, name);
@@ -114,6 +129,17 @@ sinks:
     port: ${environment.port}
     tls: { cert: sink.crt, key: sink.key, passphrase: '\${env:SINK_PASSPHRASE}', insecure: true }
     delivery: { timeout: 2s, retry: { initial: 100ms, max: 1s } }
+  - name: web
+    type: http
+    secretUrl: '\${env:WEB_URL}'
+    auth: { type: basic, user: relay, password: '\${env:WEB_PASSWORD}' }
+    headers: [{ name: X-Key, secret: '\${env:WEB_KEY}' }]
+    delivery: { timeout: 2s, retry: { initial: 100ms, max: 1s } }
+  - name: web-token
+    type: http
+    url: ${web.origin}/
+    auth: { type: oauth2, tokenUrl: '${web.origin}/token', clientId: relay, clientSecret: '\${env:WEB_CLIENT_SECRET}' }
+    delivery: { timeout: 2s, retry: { initial: 100ms, max: 1s } }
   - { name: out, type: stdout }
 heartbeat: { every: 10s }
 server: { listen: 127.0.0.1:0 }
@@ -127,16 +153,20 @@ server: { listen: 127.0.0.1:0 }
     PROXY_PASSWORD: canaries.proxyPassword,
     KEY_PASSWORD: canaries.keyPassword,
     SINK_PASSPHRASE: canaries.sinkPassphrase,
+    WEB_URL: `${web.origin}/canary-path?canary=query`,
+    WEB_PASSWORD: canaries.webPassword,
+    WEB_KEY: canaries.webKey,
+    WEB_CLIENT_SECRET: canaries.webClientSecret,
     HTTPS_PROXY: `http://relay:${canaries.environmentPassword}@127.0.0.1:${environment.port}`,
   };
-  return { folder, telltales, environment, config, env, write };
+  return { folder, telltales, environment, web, config, env, write };
 }
 
 /** All that must stand nowhere: the secrets, as they are and as they travel, the private keys, and tokens. */
 function everySecret(files: readonly string[], asked: readonly Asked[]): string[] {
   const texts = Object.values(canaries);
-  const logins = [canaries.proxyPassword, canaries.environmentPassword].map((password) =>
-    Buffer.from(`relay:${password}`).toString('base64'),
+  const logins = [canaries.proxyPassword, canaries.environmentPassword, canaries.webPassword].map(
+    (password) => Buffer.from(`relay:${password}`).toString('base64'),
   );
   const keyLines = files.flatMap((text) => /KEY-----\n([^-]+)\n-----END/.exec(text)?.[1]?.split('\n') ?? []);
   const assertions = asked.flatMap(({ body }) => new URLSearchParams(body).get('client_assertion') ?? []);
@@ -156,7 +186,7 @@ async function outputOf(program: Program): Promise<string> {
 }
 
 it('S11: a canary secret appears in no log, metric, status, event, file or error', async () => {
-  const { folder, telltales, environment, config, env, write } = await aRelay();
+  const { folder, telltales, environment, web, config, env, write } = await aRelay();
   const relay = start(['run', '--config', config], { env });
   const log = () => relay.stderr;
   // Everybody has been told something, and has told it.
@@ -164,6 +194,9 @@ it('S11: a canary secret appears in no log, metric, status, event, file or error
   await expect.poll(log, TIMEOUT).toContain('set clientSecret to the secret’s value (not its ID)');
   await expect.poll(() => environment.logins(), TIMEOUT).toBeGreaterThan(1);
   await expect.poll(log, TIMEOUT).toMatch(/"sink":"siem".*next try/);
+  await expect.poll(() => web.received.length, TIMEOUT).toBeGreaterThan(8);
+  await expect.poll(log, TIMEOUT).toMatch(/"sink":"web".*next try/);
+  await expect.poll(log, TIMEOUT).toMatch(/"sink":"web-token".*next try/);
   // Replaced while it runs.
   write('secret', canaries.newClientSecret);
 

@@ -5,6 +5,7 @@ import type { Secret } from '../../lib/secret.ts';
 import { abortError, isAbort, orAbort } from '../../lib/wait.ts';
 import type { HttpClient } from '../../net/client.ts';
 import type { HttpAnswer } from '../../net/http.ts';
+import { Accepted } from './accepted.ts';
 import { judge, type Verdict } from './answer.ts';
 import type { Auth } from './auth.ts';
 import { type Compression, compress } from './compress.ts';
@@ -53,8 +54,9 @@ interface Job {
  * Sends batches as HTTP requests. The answer is the receipt: a send resolves when the far end has answered for each
  * of its events. Several sends may be under way.
  *
- * What was accepted of a send that then failed is remembered, and left out when it comes again: so a batch of many
- * requests gets on however often it is broken off.
+ * What was accepted is remembered for a while, and left out should it come again under the same number: its send, or
+ * one before it, has failed since. So a failure makes no copies of what was answered for, and a batch of many requests
+ * gets on however often it is broken off.
  */
 export class HttpSink implements Sink {
   readonly headerBytes = 0;
@@ -62,8 +64,7 @@ export class HttpSink implements Sink {
   readonly #options: HttpSinkOptions;
   #isOpen = false;
   #compression: Compression;
-  /** Keys of events. */
-  readonly #accepted = new Set<string>();
+  readonly #accepted = new Accepted();
   /** Keys of the events of each request. */
   #unanswered: (readonly string[])[] = [];
 
@@ -97,11 +98,12 @@ export class HttpSink implements Sink {
     if (!this.#isOpen) throw new UnavailableError('the sink is closed', { reason: 'other' });
     const { body, maxRequestBytes } = this.#options;
     const events = outgoing(batch);
-    const left = events.filter(({ key }) => !this.#accepted.has(key));
+    const unknown = this.#accepted.left(events);
+    // A single record may be sent to see whether the far end is well, and nobody but it can tell.
+    const left = unknown.length === 0 && batch.length === 1 ? events : unknown;
     const job: Job = { signal, refused: new Map(), inARow: 0 };
     for (const request of requestsOf(left, body, maxRequestBytes, this.#unanswered))
       await this.#deliver(request, job);
-    for (const { key } of events) this.#accepted.delete(key);
     const refused = [...job.refused.values()].toSorted((a, b) => a.index - b.index);
     return { confirmed: Promise.resolve({ refused }) };
   }
@@ -123,7 +125,7 @@ export class HttpSink implements Sink {
     const verdict = await this.#ask(wanted, job.signal);
     if (verdict.kind === 'taken') {
       job.inARow = 0;
-      for (const { key } of wanted) this.#accepted.add(key);
+      this.#accepted.add(wanted);
       return;
     }
     if (wanted.length > 1) {
@@ -183,7 +185,7 @@ export class HttpSink implements Sink {
     const verdict = judge(answer, {
       host: target.host,
       isCompressed: this.#compression !== 'none',
-      secrets: this.#secrets(credentials),
+      secrets: this.#secrets(target, credentials),
       nowMs: this.#options.now(),
     });
     if (verdict.kind === 'unavailable') throw verdict.error;
@@ -205,7 +207,7 @@ export class HttpSink implements Sink {
     const compressed = await compress(bytes, compression);
     if (signal.aborted) throw abortError(signal);
     return await client.ask({
-      url: target.url,
+      url: urlOf(target),
       method,
       headers: {
         'content-type': type,
@@ -223,11 +225,24 @@ export class HttpSink implements Sink {
     });
   }
 
-  #secrets(credentials: Readonly<Record<string, string>>): string[] {
+  /** Longest first: of one that is part of another the rest must not be left. */
+  #secrets(target: Target, credentials: Readonly<Record<string, string>>): string[] {
     const { headers, auth } = this.#options;
     const own = headers.flatMap(({ value }) => (typeof value === 'string' ? [] : value.revealAll()));
-    return [...own, ...auth.secrets(), ...Object.values(credentials)].filter((text) => text !== '');
+    // A path can be as good as a password.
+    const { href, pathname, search } = new URL(target.url());
+    const paths = [href, pathname + search, pathname, search].filter((text) => text.length > 1);
+    const all = [...own, ...auth.secrets(), ...Object.values(credentials), ...paths];
+    return all.filter((text) => text !== '').toSorted((a, b) => b.length - a.length);
   }
+}
+
+/** @throws {UnavailableError} the file with it has something else in it now */
+function urlOf(target: Target): string {
+  const url = target.url();
+  if (URL.canParse(url) && new URL(url).host === target.host) return url;
+  const message = `secretUrl is not an address at ${target.host} any more: correct it, or start the relay again`;
+  throw new UnavailableError(message, { reason: 'config' });
 }
 
 function textOf(value: string | Secret): string {

@@ -10,28 +10,30 @@ import { type Auth, staticAuth, tokenAuth } from './auth.ts';
 import { compressions } from './compress.ts';
 import { HttpSink } from './http-sink.ts';
 import { bodies } from './request.ts';
-import { Targets } from './targets.ts';
+import { Targets, targetOf } from './targets.ts';
 
 /** Most sends at a time. */
 const MAX_IN_FLIGHT = 64;
 /** Receivers take more by HTTP than by syslog, and a whole alert is worth more than its parts. */
 const EVENT_BYTES = 200_000;
 
+/** What is wrong with an address, if so. */
+function addressProblem(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
+    return 'expected an address such as "https://siem.example.com/ingest"';
+  if (url.username !== '' || url.password !== '')
+    return 'user and password do not belong in the address; write them as auth';
+  return url.hash === '' ? undefined : 'expected an address without "#": what comes after it is never sent';
+}
+
 const address = z
   .string()
   .superRefine((text, context) => {
-    const refuse = (message: string) => context.addIssue({ code: 'custom', message });
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
-      return refuse('expected an address such as "https://siem.example.com/ingest"');
-    if (url.username !== '' || url.password !== '')
-      // At a path below, so that no message repeats the text.
-      context.addIssue({
-        code: 'custom',
-        path: ['password'],
-        message: 'user and password do not belong in the address; write them as auth',
-      });
-    if (url.hash !== '') refuse('expected an address without "#": what comes after it is never sent');
+    const message = addressProblem(text);
+    if (message === undefined) return;
+    // At a path below, so that no message repeats the text.
+    context.addIssue({ code: 'custom', path: text.includes('@') ? ['password'] : [], message });
   })
   .meta({ title: 'address' });
 
@@ -127,6 +129,9 @@ const schema = z
       .min(1)
       .optional()
       .describe('In place of `url`: several. The first that works is used.'),
+    secretUrl: secret()
+      .optional()
+      .describe('In place of `url`: one whose path or query is as good as a password.'),
     method: z.enum(['POST', 'PUT']).default('POST').describe('Method of the requests.'),
     body: z
       .enum(bodies)
@@ -149,11 +154,15 @@ const schema = z
       .describe('HTTP proxy; without it HTTPS_PROXY and NO_PROXY count, for `https://`.'),
     proxyLogin: proxyLogin.optional().describe('Who we are at the proxy.'),
   })
-  .superRefine(({ url, urls, auth, headers, tls, proxy, proxyLogin }, context) => {
+  .superRefine(({ url, urls, secretUrl, auth, headers, tls, proxy, proxyLogin }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: 'custom', path, message });
-    if (url === undefined && urls === undefined) refuse(['url'], 'missing; where to send');
-    if (url !== undefined && urls !== undefined) refuse(['urls'], 'give "url" or "urls", not both');
+    const given = [url, urls, secretUrl].filter((one) => one !== undefined).length;
+    if (given === 0) refuse(['url'], 'missing; where to send');
+    if (given > 1) refuse([url ? 'url' : 'urls'], 'give one of "url", "urls" and "secretUrl"');
+    const problem = secretUrl && addressProblem(secretUrl.reveal());
+    if (problem !== undefined) refuse(['secretUrl'], problem);
+    if (isInClear(secretUrl?.reveal()) && !tls?.insecure) refuse(['secretUrl'], IN_CLEAR);
     if (proxyLogin && proxy === undefined) refuse(['proxyLogin'], 'needs the "proxy" that it is for');
     if (isInClear(url) && !tls?.insecure) refuse(['url'], IN_CLEAR);
     for (const [index, one] of (urls ?? []).entries())
@@ -189,11 +198,12 @@ export const http: SinkPlugin<typeof schema> = {
   create(settings, { log, timeoutMs }) {
     const { method, body, compression, maxRequestBytes, proxy, proxyLogin } = settings;
     const tls = settings.tls ?? tlsSchema.parse({});
-    const urls = settings.urls ?? [settings.url ?? ''];
+    const { url, urls = url === undefined ? [] : [url], secretUrl } = settings;
+    const targets = [...urls, ...(secretUrl ? [secretUrl] : [])].map(targetOf);
     const way = { proxy, proxyLogin, log };
     const client = new HttpClient({ ...way, tls });
     return new HttpSink({
-      targets: new Targets(urls, log, () => performance.now()),
+      targets: new Targets(targets, log, () => performance.now()),
       client,
       auth: authOf(settings, way, timeoutMs),
       method,
@@ -204,7 +214,7 @@ export const http: SinkPlugin<typeof schema> = {
       timeoutMs,
       now: Date.now,
       log,
-      notes: [...client.notes(), ...(urls.some(isInClear) ? [CLEAR_NOTE] : [])],
+      notes: [...client.notes(), ...(targets.some((target) => isInClear(target.url())) ? [CLEAR_NOTE] : [])],
     });
   },
 };

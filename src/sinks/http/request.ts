@@ -13,17 +13,30 @@ export interface Outgoing {
   readonly id: string;
   /** Tells this telling of the event from a later one (retry, replay). */
   readonly key: string;
+  /** Whose telling it is: the same for all revisions of an alert. */
+  readonly about: string;
+  /** Its running number. */
+  readonly number: number;
   readonly text: string;
 }
 
 /** The events of a batch, in order. A line break inside an event would make two of it. */
 export function outgoing(batch: readonly Rendered[]): Outgoing[] {
-  return batch.flatMap(({ record, stream, sequence, events }, index) =>
-    events.map((text, part) => {
+  return batch.flatMap(({ record, stream, sequence, events }, index) => {
+    const about = JSON.stringify([record.source, record.tenant, record.id]);
+    return events.map((text, part) => {
       const id = eventIdOf(record, part + 1);
-      return { index, id, key: `${stream} ${sequence + part} ${id}`, text: text.replace(/[\r\n]/g, ' ') };
-    }),
-  );
+      const number = sequence + part;
+      return {
+        index,
+        id,
+        key: `${stream} ${number} ${id}`,
+        about,
+        number,
+        text: text.replace(/[\r\n]/g, ' '),
+      };
+    });
+  });
 }
 
 /**

@@ -1,9 +1,18 @@
 import type { Log } from '../../core/log.ts';
+import type { Secret } from '../../lib/secret.ts';
 
-/** Where to send, and its name in messages. */
+/** Where to send. */
 export interface Target {
-  readonly url: string;
+  /** As of now. */
+  url(): string;
+  /** Its name in messages. */
   readonly host: string;
+}
+
+/** @param url its path may be a secret, and be replaced */
+export function targetOf(url: string | Secret): Target {
+  const text = () => (typeof url === 'string' ? url : url.reveal());
+  return { url: text, host: new URL(text()).host };
 }
 
 /** How long one that failed is passed over, as long as another is there. Twice as long each time, up to an hour. */
@@ -22,8 +31,8 @@ export class Targets {
   #last: Target | undefined;
 
   /** @param clock milliseconds, only ever going forward */
-  constructor(urls: readonly string[], log: Log, clock: () => number) {
-    this.#targets = urls.map((url) => ({ url, host: new URL(url).host }));
+  constructor(targets: readonly Target[], log: Log, clock: () => number) {
+    this.#targets = targets;
     this.#log = log;
     this.#clock = clock;
   }

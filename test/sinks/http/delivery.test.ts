@@ -23,10 +23,13 @@ it('S1: with several requests under way skips nothing and keeps the order of eac
   const records = twice(30);
   const journal = new MemoryJournal(records);
   // The later a request comes of four, the sooner it is answered; some of them are not, or too late.
-  const receiver = await aReceiver(({ n }) => {
+  const answered: string[] = [];
+  const receiver = await aReceiver(({ n, lines }) => {
     const after = turns(8 * (3 - (n % 4)) + 1);
     if (n % 11 === 7) return { status: 503, after };
-    return n % 13 === 9 ? { lost: true, after } : { after };
+    if (n % 13 === 9) return { lost: true, after };
+    answered.push(...lines);
+    return { after };
   });
   const { sink } = await openSink({ url: receiver.origin });
   await deliverAll(journal, deliverOptions(journal, sink, { format, maxInFlight: 4, batchSize: 2 }));
@@ -39,6 +42,8 @@ it('S1: with several requests under way skips nothing and keeps the order of eac
   // Of the copies of an alert the last one is the newest revision.
   const last = new Map(receiver.taken.map((line) => [JSON.parse(line).id, line]));
   expect(last).toEqual(new Map(expected.map((line) => [JSON.parse(line!).id, line!])));
+  // What was answered for never comes again.
+  expect(new Set(answered).size).toBe(answered.length);
   const cursors = journal.advances.map(({ cursor }) => cursor.index);
   expect(cursors).toEqual(cursors.toSorted((a, b) => a - b));
   expect(cursors.at(-1)).toBe(records.length - 1);

@@ -183,6 +183,14 @@ describe('an answer', () => {
     }
   });
 
+  it('S11: that echoes a secret address tells nobody', async () => {
+    const { origin, received } = await aReceiver(({ path }) => ({ status: 500, body: `no ${path} here` }));
+    const { sink } = await openSink({ secretUrl: `${origin}/canary-1?key=canary-2` });
+    const { message } = await failureOf(send(sink, events(1)));
+    expect(received[0]?.path).toBe('/canary-1?key=canary-2');
+    expect(message).toContain('(no *** here)');
+  });
+
   it('that is no HTTP at all, or none, keeps everything', async () => {
     const { origin } = await aReceiver(() => ({ after: new Promise(() => {}) }));
     const slow = await openSink({ url: origin }, 150);
@@ -277,9 +285,18 @@ describe('what was sent and not answered for', () => {
     expect(await send(sink, events(6))).toEqual({ refused: [] });
     expect(taken).toEqual(linesOf(events(6)));
     // Told once more by somebody's wish, it is sent once more.
-    await send(sink, events(6));
+    const again = events(6).map((one) => ({ ...one, stream: 77 }));
+    await send(sink, again);
     expect(taken).toHaveLength(12);
   });
+});
+
+it('S4: a single record is sent even if it was accepted before: it shows whether the receiver is well', async () => {
+  const receiver = await aReceiver();
+  const { sink } = await openSink({ url: receiver.origin });
+  await send(sink, events(2));
+  receiver.breakDown();
+  await failureOf(send(sink, events(1)));
 });
 
 describe('several receivers', () => {

@@ -17,7 +17,7 @@ describe('the settings of http', () => {
 
   it.each<[string, object, RegExp]>([
     ['no address', {}, /^url: missing/],
-    ['two', { url: 'https://a', urls: ['https://b'] }, /^urls: give "url" or "urls"/],
+    ['two', { url: 'https://a', urls: ['https://b'] }, /^url: give one of/],
     ['what is none', { url: 'siem.example.com' }, /^url: expected an address/],
     ['user and password in it', { url: 'https://relay:canary@siem' }, /^url.password: .*write them as auth$/],
     ['http to others', { url: 'http://siem.example.com' }, /^url: expected https:/],
