@@ -129,7 +129,7 @@ export class Bounds {
     const mayLose = this.#mayLose();
     const bytes = this.#bytesKept(waiting.length > 0 || mayLose);
     // The next transaction makes room.
-    if (mayLose && bytes >= maxBytes) this.#short = true;
+    this.#short = mayLose && bytes >= (this.#short ? LET_GO_TO : 1) * maxBytes;
     const full = bytes >= (this.paused ? RESUME_BELOW : 1) * maxBytes;
     const paused = waiting.length > 0 && full && !mayLose;
     if (paused === this.paused) return;
@@ -148,15 +148,14 @@ export class Bounds {
   #bytesKept(isNeeded: boolean): number {
     const { database, maxBytes } = this.#options;
     const bytes = this.bytes();
-    if (!this.paused && !(isNeeded && bytes >= maxBytes)) return bytes;
+    if (!this.paused && !this.#short && !(isNeeded && bytes >= maxBytes)) return bytes;
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     return this.bytes();
   }
 
   /** Must room be made at the cost of sinks that are not required? From the limit on, until there is some. */
   #isShort(): boolean {
-    this.#short &&= this.bytes() >= LET_GO_TO * this.#options.maxBytes;
-    return this.#short;
+    return this.#short && this.bytes() >= LET_GO_TO * this.#options.maxBytes;
   }
 
   /**
