@@ -197,28 +197,40 @@ export class Bounds {
     );
   }
 
-  /** After every transaction that wrote: is there room? Only what a sink still needs can say no. */
+  /** After every transaction that wrote: is there room? Only what a required sink still needs can say no. */
   look(): void {
-    const { database, maxBytes, told } = this.#options;
-    // A log that has grown while the journal was full would keep it full.
-    if (this.paused) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    const bytes = this.bytes();
+    const { maxBytes, told } = this.#options;
     const waiting = this.#waiting();
-    const { needed, spared } = this.#holders();
+    const mayLose = this.#mayLose();
+    const bytes = this.#bytesKept(waiting.length > 0 || mayLose);
     // The next transaction makes room.
-    const mayLetGo = spared.some(({ cursor }) => cursor.batch < needed);
+    this.#short = mayLose && bytes >= (this.#short ? LET_GO_TO : 1) * maxBytes;
     const full = bytes >= (this.paused ? RESUME_BELOW : 1) * maxBytes;
-    const paused = waiting.length > 0 && full && !mayLetGo;
+    const paused = waiting.length > 0 && full && !mayLose;
     if (paused === this.paused) return;
     this.paused = paused;
     told.paused(paused, { bytes, limitBytes: maxBytes, sinks: waiting });
   }
 
-  /** Must room be made at the cost of sinks that are not required? */
+  /** Is the oldest batch there only for sinks that are not required? */
+  #mayLose(): boolean {
+    const { needed, spared } = this.#holders();
+    const first = this.#options.batches.first()?.id ?? needed;
+    return first < needed && spared.some(({ cursor }) => cursor.batch <= first);
+  }
+
+  /** Nobody has to wait, or to lose anything, for a log that can be emptied. */
+  #bytesKept(isNeeded: boolean): number {
+    const { database, maxBytes } = this.#options;
+    const bytes = this.bytes();
+    if (!this.paused && !this.#short && !(isNeeded && bytes >= maxBytes)) return bytes;
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    return this.bytes();
+  }
+
+  /** Must room be made at the cost of sinks that are not required? From the limit on, until there is some. */
   #isShort(): boolean {
-    const { maxBytes } = this.#options;
-    this.#short = this.bytes() >= (this.#short ? LET_GO_TO : 1) * maxBytes;
-    return this.#short;
+    return this.#short && this.bytes() >= LET_GO_TO * this.#options.maxBytes;
   }
 
   /**

@@ -341,8 +341,12 @@ class WorkerJournal implements Journal {
   /** Does nothing while there is nothing to store, or nowhere to. */
   #storeSoon(): void {
     if (this.#ended || this.fault?.usable === false || this.#steps.size + this.#sent.length === 0) return;
-    // `failed` tells; `flush` does, too.
-    this.#timer ??= setTimeout(() => this.#store().catch(() => {}), ADVANCE_EVERY_MS);
+    this.#timer ??= setTimeout(() => {
+      // Steps that are on their way may take longer than this; those that wait are then looked after anew.
+      this.#timer = undefined;
+      // `failed` tells; `flush` does, too.
+      this.#store().catch(() => {});
+    }, ADVANCE_EVERY_MS);
   }
 
   async #storeSteps(): Promise<void> {

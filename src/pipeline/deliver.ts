@@ -155,7 +155,8 @@ async function session(
 
   const advance = (outcomes: readonly Outcome[]): void => {
     const end = outcomes.at(-1)?.end;
-    if (!end) return;
+    // What was in doubt when the journal let go of it is in the gap.
+    if (!end || compareCursors(end.cursor, memory.done.cursor) <= 0) return;
     const refused = refusalsOf(outcomes);
     const follow = outcomes.flatMap((outcome) => outcome.follow ?? []);
     // Only now: a crash above this line sends twice, it never forgets.

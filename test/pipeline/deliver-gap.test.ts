@@ -137,6 +137,19 @@ describe('a sink whose backlog the journal lets go of (K6)', () => {
     stop();
   });
 
+  it('leaves to the gap what was refused, in doubt, and then let go of', async () => {
+    const { journal, written, sink, session, ready, stop } = scene(3);
+    session();
+    await ready(3);
+    journal.append(...records(9).slice(3));
+    journal.moved = place(5);
+    sink.answer({ refused: [{ index: 2, reason: 'rejected', detail: 'no' }] });
+    await ready(6);
+    expect(written.slice(3)).toEqual(['a6 8#1', 'a7 8#2', 'a8 8#3']);
+    expect(journal.advances).toMatchObject([{ cursor: { index: 1 }, stream: 7, refused: [] }]);
+    stop();
+  });
+
   it('is not given what was let go of while it waited for it', async () => {
     const { journal, written, session, ready, stop } = scene(0);
     session();
