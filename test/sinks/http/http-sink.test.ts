@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { UnavailableError } from '../../../src/core/errors.ts';
 import { describeSinkContract } from '../../contracts/sink.contract.ts';
 import { aReceiver, startReceiver } from '../../support/http-receiver.ts';
-import { createSink, events, failureOf, linesOf, openSink, send } from './support.ts';
+import { createSink, events, failureOf, linesOf, never, openSink, send } from './support.ts';
 
 describeSinkContract('http', { confirmsAtOnce: true }, async () => {
   const receiver = await startReceiver();
@@ -195,6 +197,15 @@ describe('an answer', () => {
     const { origin } = await aReceiver(() => ({ after: new Promise(() => {}) }));
     const slow = await openSink({ url: origin }, 150);
     expect(await failureOf(send(slow.sink, events(1)))).toMatchObject({ reason: 'timeout' });
+    const garbage = createServer((socket) => void socket.end('SSH-2.0-OpenSSH_9.2\r\n')).listen(
+      0,
+      '127.0.0.1',
+    );
+    onTestFinished(() => void garbage.close());
+    await once(garbage, 'listening');
+    const { port } = garbage.address() as AddressInfo;
+    const other = await openSink({ url: `http://127.0.0.1:${port}` });
+    expect(await failureOf(send(other.sink, events(1)))).toMatchObject({ reason: 'network' });
     const nobody = await openSink({ url: 'http://127.0.0.1:1/canary-path' });
     const error = await failureOf(send(nobody.sink, events(1)));
     expect(error).toMatchObject({
@@ -203,6 +214,26 @@ describe('an answer', () => {
     });
     expect(error.message).not.toContain('canary');
   });
+});
+
+it('S11: a secret that no header may hold is told, and not what it is', async () => {
+  const { origin, received } = await aReceiver();
+  const { sink } = await openSink({ url: origin, auth: { type: 'bearer', token: 'canary\u0001\u20ac' } });
+  const error = await failureOf(send(sink, events(1)));
+  expect(error).toMatchObject({ reason: 'config', message: expect.stringContaining('check auth') });
+  expect(error.message).not.toContain('canary');
+  expect(received).toEqual([]);
+});
+
+it('does not stop to warn of an address at which anybody can listen in', async () => {
+  const { sink, lines } = await openSink({ url: 'http://siem.example.com', tls: { insecure: true } });
+  await sink.close();
+  await sink.open(never);
+  expect(lines).toMatchObject([{ level: 'warn', message: expect.stringContaining('http://') }]);
+  expect(sink.notes?.()).toEqual([
+    expect.stringContaining('tls.insecure'),
+    expect.stringContaining('begins with http://'),
+  ]);
 });
 
 describe('a receiver that refuses', () => {
