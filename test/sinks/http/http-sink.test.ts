@@ -105,6 +105,12 @@ describe('an answer', () => {
     expect(await send(sink, events(2))).toEqual({ refused: [] });
   });
 
+  it('is the receipt if it says a plain word under the type of a page', async () => {
+    const { origin } = await aReceiver(() => ({ headers: { 'content-type': 'text/html' }, body: 'ok' }));
+    const { sink } = await openSink({ url: origin });
+    expect(await send(sink, events(1))).toEqual({ refused: [] });
+  });
+
   it('may be long: only its beginning is read', async () => {
     const { origin } = await aReceiver(() => ({ body: 'x'.repeat(1_000_000) }));
     const { sink } = await openSink({ url: origin });
@@ -123,10 +129,16 @@ describe('an answer', () => {
     ['verdicts on each event', { status: 207 }, 'config', 'check url'],
     ['500', { status: 500, body: 'out of\norder' }, 'server', 'HTTP 500 (out of order)'],
     ['503', { status: 503 }, 'server', 'HTTP 503'],
+    ['409', { status: 409 }, 'server', 'the same request'],
     ['408', { status: 408 }, 'timeout', 'HTTP 408'],
     ['425', { status: 425 }, 'timeout', 'HTTP 425'],
     ['a login page', { body: '\n<!DOCTYPE html><title>Sign in' }, 'answer', 'login page'],
-    ['a page by its type', { headers: { 'content-type': 'text/html' }, body: '?' }, 'answer', 'login page'],
+    [
+      'a page by its type',
+      { headers: { 'content-type': 'text/html' }, body: '<p>Sign in' },
+      'answer',
+      'login page',
+    ],
   ])('of %s keeps everything, and says why', async (_, answer, reason, says) => {
     const { origin } = await aReceiver(() => answer);
     const { sink } = await openSink({ url: origin });
