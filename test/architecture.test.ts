@@ -10,6 +10,7 @@ const layers = [
   ['main.ts'],
   ['cli'],
   ['relay.ts'],
+  ['parts'],
   ['config'],
   ['sources', 'formats', 'sinks', 'pipeline', 'journal', 'control', 'observe', 'simulator'],
   ['net'],

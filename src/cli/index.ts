@@ -8,6 +8,7 @@ import {
 } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
 import { type Io, processIo } from './io.ts';
+import { journalCheckCommand, journalExportCommand } from './journal.ts';
 import { previewCommand } from './preview.ts';
 import { runCommand } from './run.ts';
 import { showCommand } from './show.ts';
@@ -81,7 +82,9 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     );
   const json = () => new Option('--json', 'JSON for programs in place of text for people');
 
-  command('run', 'run until SIGTERM or SIGINT', runCommand).addOption(config());
+  command('run', 'run until SIGTERM or SIGINT; SIGHUP loads the config again', runCommand)
+    .addOption(config())
+    .option('--watch', 'load the config again when its file changes, too');
 
   command('validate', 'tell every problem of the config, with line and path; no network', validateCommand)
     .addOption(config())
@@ -141,6 +144,22 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .addOption(config())
     .addOption(json())
     .addOption(allOf());
+
+  const journal = program
+    .command('journal')
+    .description('the journal on disk; works on a stopped relay’s, and beside a running one');
+  command(
+    'check',
+    'go through all of it, tell what is broken and what a repair would do; exit code 1 when something is',
+    journalCheckCommand,
+    journal,
+  )
+    .addOption(config())
+    .addOption(json())
+    .option('--repair', 'do it: needs a stopped relay, and as much room again; the broken files are kept');
+  command('export', 'write every record that is whole, as JSON, one a line', journalExportCommand, journal)
+    .addOption(config())
+    .option('--output <file>', 'a new file, in place of standard output');
 
   command('simulate', 'a Microsoft Graph of your own, with alerts and faults', simulateCommand)
     .option('--dir <dir>', 'write ca.pem and a ready relay.yaml there; a CA that is there already is kept')

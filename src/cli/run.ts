@@ -6,30 +6,50 @@ import { openLogger } from '../observe/logger.ts';
 import { openServiceManager } from '../observe/notify.ts';
 import { runRelay } from '../relay.ts';
 import { endSoon, type Io } from './io.ts';
+import { type Present, Reloader, watchFile } from './reload.ts';
 import { exitCodeOf, messageOf } from './trouble.ts';
 import { version } from './version.ts';
 
-/** Who sends it as to any service, as logrotate does, must not end the relay: that is its meaning without a listener. */
-const HANGUP =
-  'SIGHUP: nothing to do. A file that was moved away is opened anew without it; a changed config needs a restart';
-
-/** Runs the relay until SIGTERM or SIGINT. */
-export async function runCommand(flags: { config?: string }, io: Io): Promise<number> {
-  const { config, path, warnings } = loadConfig(flags.config, { mayExpire: true });
-  const log = openLogger(config.log.level, io.stderr, secretsOf(config));
-  const stop = stopOnSignals(process, { graceMs: () => config.stop.grace, force: io.exit });
-  const onHangup = () => log.info({}, HANGUP);
-  process.on('SIGHUP', onHangup);
+/** Runs the relay until SIGTERM or SIGINT; loads the config again at SIGHUP and, with `watch`, when its file changes. */
+export async function runCommand(flags: { config?: string; watch?: boolean }, io: Io): Promise<number> {
+  const load = (file?: string) => loadConfig(file, { mayExpire: true });
+  const { config, path, warnings } = load(flags.config);
+  const present: Present = { config, secrets: secretsOf(config) };
+  const log = openLogger(() => present.config.log.level, io.stderr, present.secrets);
+  const stop = stopOnSignals(process, { graceMs: () => present.config.stop.grace, force: io.exit });
   const manager = openServiceManager(process.env, process.pid, log);
+  const { reloading, reloaded } = manager;
+  const reloader = new Reloader({ present, load: () => load(path), log, reloading, reloaded });
+  let reopen = () => {};
+  const onHangup = () => {
+    reopen();
+    reloader.ask();
+  };
+  process.on('SIGHUP', onHangup);
+  const watching = flags.watch ? watchFile(path, () => reloader.ask()) : undefined;
   stop.soft.addEventListener('abort', () => {
-    log.info({ graceMs: config.stop.grace }, 'stopping');
+    log.info({ graceMs: present.config.stop.grace }, 'stopping');
     manager.stopping();
   });
   try {
     log.info({ version, config: path, node: process.version, pid: process.pid }, 'starting');
     for (const warning of warnings) log.warn({}, problemLine(warning));
-    const watch = { ready: manager.ready };
-    await runRelay(config, { version, log, now: Date.now, random: Math.random, watch }, stop);
+    const { secrets } = present;
+    const context = { version, log, secrets, now: Date.now, random: Math.random };
+    await runRelay(
+      config,
+      {
+        ...context,
+        watch: {
+          ready(relay) {
+            manager.ready(relay.alive);
+            reopen = relay.reopen;
+            reloader.serve(relay);
+          },
+        },
+      },
+      stop,
+    );
     log.info({}, 'stopped');
     return 0;
   } catch (error) {
@@ -38,6 +58,7 @@ export async function runCommand(flags: { config?: string }, io: Io): Promise<nu
     return exitCodeOf(error);
   } finally {
     stop.dispose();
+    watching?.close();
     process.off('SIGHUP', onHangup);
     manager.close();
     // What the stdout sink has written and nobody reads is still in the journal.

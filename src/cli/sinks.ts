@@ -1,7 +1,8 @@
 import { loadConfig } from '../config/load.ts';
 import { RelayError, UsageError } from '../core/errors.ts';
 import { type PeekedSink, peekSinks } from '../journal/peek.ts';
-import { spellDuration } from '../lib/spell.ts';
+import { spellCount, spellDuration } from '../lib/spell.ts';
+import { type GapsStatus, gapsStatus } from '../observe/status.ts';
 import { administer, noJournal } from './administer.ts';
 import { type Colors, colorsFor, type Io } from './io.ts';
 import { type Cell, table } from './table.ts';
@@ -23,6 +24,7 @@ interface Listed {
   readonly state: 'configured' | 'new' | 'orphaned' | 'leaving';
   readonly pending: number;
   readonly oldestPending: string | null;
+  readonly gaps: GapsStatus | null;
   readonly orphanedSince: string | null;
   /** An orphaned one is forgotten then, or earlier, when others need the room. */
   readonly forgottenAt: string | null;
@@ -63,11 +65,12 @@ export async function sinksForgetCommand(
   const outcome = await administer(state, 'forget', { sink: name }, io);
   if (outcome === 'configured')
     throw new RelayError(`the relay that runs still has sink ${name}: start it again without it first`);
-  const { pending } = sink;
+  const { pending, gaps } = sink;
+  const missed = gaps ? `, nor what it missed before, at most ${spellCount(gaps.records, 'record')}` : '';
   io.stdout.write(
     flags.json
-      ? `${JSON.stringify({ forgotten: name, pending }, null, 2)}\n`
-      : `sink ${name} is forgotten; ${pending === 0 ? 'nothing waited for it' : `${pending} records that waited for it will not be told`}\n`,
+      ? `${JSON.stringify({ forgotten: name, pending, ...(gaps && { gaps: gapsStatus(gaps) }) }, null, 2)}\n`
+      : `sink ${name} is forgotten; ${pending === 0 ? 'nothing waited for it' : `${spellCount(pending, 'record')} that waited for it will not be told`}${missed}\n`,
   );
   return 0;
 }
@@ -81,7 +84,7 @@ function load(flags: Flags, { env }: Output) {
 }
 
 function listed(
-  { name, pending, oldestPendingMs, orphanedMs }: PeekedSink,
+  { name, pending, oldestPendingMs, gaps, orphanedMs }: PeekedSink,
   from: { names: readonly string[]; known: ReadonlySet<string>; retentionMs: number },
 ): Listed {
   const isHere = from.names.includes(name);
@@ -96,6 +99,7 @@ function listed(
         : 'orphaned',
     pending,
     oldestPending: iso(oldestPendingMs),
+    gaps: gapsStatus(gaps),
     orphanedSince: iso(orphanedMs),
     forgottenAt: iso(orphanedMs === undefined ? undefined : orphanedMs + from.retentionMs),
   };
@@ -103,15 +107,18 @@ function listed(
 
 function sinkTable(sinks: readonly Listed[], now: number, colors: Colors): string[] {
   if (sinks.length === 0) return ['no sinks'];
-  const rows = sinks.map(({ name, state, pending, oldestPending, orphanedSince, forgottenAt }): Cell[] => [
-    name,
-    state === 'configured' ? state : { text: state, paint: colors.yellow },
-    String(pending),
-    span(oldestPending, now),
-    span(orphanedSince, now),
-    forgottenAt === null ? '-' : `in ${spellDuration(Math.max(0, Date.parse(forgottenAt) - now))}`,
-  ]);
-  return table(['SINK', 'STATE', 'PENDING', 'OLDEST', 'ORPHANED FOR', 'FORGOTTEN'], rows, colors);
+  const rows = sinks.map(
+    ({ name, state, pending, oldestPending, gaps, orphanedSince, forgottenAt }): Cell[] => [
+      name,
+      state === 'configured' ? state : { text: state, paint: colors.yellow },
+      String(pending),
+      span(oldestPending, now),
+      gaps ? { text: `at most ${gaps.records}`, paint: colors.yellow } : '-',
+      span(orphanedSince, now),
+      forgottenAt === null ? '-' : `in ${spellDuration(Math.max(0, Date.parse(forgottenAt) - now))}`,
+    ],
+  );
+  return table(['SINK', 'STATE', 'PENDING', 'OLDEST', 'GAPS', 'ORPHANED FOR', 'FORGOTTEN'], rows, colors);
 }
 
 const span = (since: string | null, now: number): string =>

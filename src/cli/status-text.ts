@@ -1,5 +1,5 @@
 import { spellCount, spellDuration, spellSize } from '../lib/spell.ts';
-import type { FailureStatus, SinkStatus, SourceStatus, Status } from '../observe/status.ts';
+import type { FailureStatus, GapsStatus, SinkStatus, SourceStatus, Status } from '../observe/status.ts';
 import type { Colors } from './io.ts';
 import { type Cell, type Paint, plain, table } from './table.ts';
 
@@ -25,13 +25,25 @@ export function statusText(status: Status, view: View): string {
     .join('\n\n')}\n`;
 }
 
-function header({ version, running, since, ready, problems }: Status, { now, colors }: View): string[] {
+function header(
+  { version, running, since, ready, problems, configRefused }: Status,
+  { now, colors }: View,
+): string[] {
   const state = ready ? colors.green('ready') : colors.red(running ? 'not ready' : 'not running');
   const from = since === null ? '' : `, running since ${seconds(since)} (${ago(since, now)})`;
   const notAsked =
     running && since === null ? ['  the relay itself was not asked: this is what its journal says'] : [];
   const told = problems.map(({ message }) => `  ${colors.red(plain(message))}`);
-  return [`${colors.bold(`defender-relay ${plain(version)}`)}: ${state}${from}`, ...told, ...notAsked];
+  const refused =
+    configRefused === null
+      ? []
+      : [`  ${colors.yellow(`the config of the file is not used: ${plain(configRefused.message)}`)}`];
+  return [
+    `${colors.bold(`defender-relay ${plain(version)}`)}: ${state}${from}`,
+    ...told,
+    ...refused,
+    ...notAsked,
+  ];
 }
 
 function sources(found: readonly SourceStatus[], { now, colors }: View): string[] {
@@ -121,11 +133,19 @@ function sinks(found: readonly SinkStatus[], { now, colors }: View): string[] {
   const heads = ['SINK', 'STATE', 'PENDING', 'OLDEST', 'FULL IN', 'UNCONFIRMED', 'DELIVERED', 'CONFIRMED BY'];
   return [
     ...table(heads, rows, colors),
-    ...found.flatMap(({ name, notes, lastFailure, failingSince }) => [
+    ...found.flatMap(({ name, notes, lastFailure, failingSince, gaps }) => [
+      ...(gaps ? [colors.yellow(note(name, missed(gaps, now)))] : []),
       ...notes.map((text) => colors.yellow(note(name, text))),
       ...failure(name, lastFailure, now, failingSince === null ? (text) => text : colors.red),
     ]),
   ];
+}
+
+function missed({ count, records, oldest, newest, grown, open }: GapsStatus, now: number): string {
+  const where = `${seconds(oldest)} to ${seconds(newest)}, in ${spellCount(count, 'gap')}`;
+  const since = `the last were let go of ${ago(grown, now)} ago`;
+  const more = open ? ', and it has taken nothing since' : '';
+  return `was not given at most ${spellCount(records, 'record')} of ${where}; ${since}${more}`;
 }
 
 function stateOf({ connected, failingSince }: SinkStatus, colors: Colors): Cell {

@@ -115,7 +115,7 @@ function follow(config: object, { path, file }: SecretFile, reread?: RereadOptio
     if ('failed' in found) throw new Error(found.failed);
     return found.text;
   };
-  secret.follow(new Reread(secret.reveal(), read, reread));
+  secret.follow(new Reread(secret.reveal(), read, reread), file);
 }
 
 function noSettings({ kind, at }: Node): Finding {

@@ -129,6 +129,13 @@ const sink = oneOf(sinks, {
     .describe(
       'Where a new sink begins: with what comes from now on, or with all that the journal still has.',
     ),
+  required: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether all sources pause when what waits for this sink fills the journal. With `false` the oldest of it is let ' +
+        'go of instead, and written down as a gap.',
+    ),
   selfEvents: z
     .boolean()
     .default(true)

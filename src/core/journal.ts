@@ -36,6 +36,8 @@ export interface Appended {
   readonly duplicate: number;
   /** Not wanted (`updates: none`, or by the source's filter). */
   readonly filtered: number;
+  /** They may be known already: that has been forgotten for want of room (K6). Left out: none. */
+  readonly unknown?: number;
   /** The ones put in the journal, by their index among the records, and as what. */
   readonly told: readonly { readonly index: number; readonly outcome: Outcome }[];
 }
@@ -87,15 +89,26 @@ export interface Refusal {
   readonly detail: string;
 }
 
+/** Consecutive records that a sink is not given: all after `after` up to and with `upTo` that it was lent. */
+export interface Withheld {
+  readonly after: Cursor;
+  readonly upTo: Cursor;
+  readonly why: 'filtered' | 'refused';
+}
+
 /** A step of a sink's cursor over records that are confirmed, refused or filtered. */
 export interface Advance {
   readonly sink: string;
   readonly cursor: Cursor;
+  /** Of these numbers. When the journal has put the sink in others meanwhile (see {@link Moved}), those stay. Left out: its own. */
+  readonly stream?: number;
   readonly sequence: number;
   /** Left out: as it was. */
   readonly apart?: Numbering;
   /** Become dead letters in the same transaction. */
   readonly refused: readonly Refusal[];
+  /** Which of the records the sink was not given, for the ledger (K5); in order. Left out: it was given all. */
+  readonly withheld?: readonly Withheld[];
   /** Noted in the same transaction, in the order of the records. Left out by a sink that follows no ids. */
   readonly follow?: readonly Follow[];
 }
@@ -109,6 +122,8 @@ export interface SinkRegistration {
   readonly shape: string;
   /** Name that it had: one that the journal does not know by its present name goes on where that one stood (K8). */
   readonly formerly?: string | undefined;
+  /** `false`: when what waits for it fills the journal, the oldest of it is let go of, as a gap (K6). */
+  readonly required?: boolean;
 }
 
 /** Dead letters that somebody means. */
@@ -147,6 +162,30 @@ export interface SinkStats {
   readonly pending: number;
   /** When the oldest pending record was journaled, milliseconds since 1970. */
   readonly oldestPendingMs: number | undefined;
+  /** It makes nobody wait: see {@link SinkRegistration}. */
+  readonly required?: false;
+  /** What it was knowingly not given. */
+  readonly gaps?: GapStats;
+}
+
+/** The gaps of one sink. */
+export interface GapStats {
+  readonly count: number;
+  /** At most: some of them may have been on their way. */
+  readonly records: number;
+  /** Times of the records, milliseconds since 1970. */
+  readonly oldestMs: number;
+  readonly newestMs: number;
+  /** When records were let go of last, milliseconds since 1970. */
+  readonly grownMs: number;
+  /** The sink has not come on since. */
+  readonly open: boolean;
+}
+
+/** The journal has let go of what a sink was to be given next: the sink goes on here, in a new stream (K6). */
+export interface Moved {
+  readonly sink: string;
+  readonly position: Position;
 }
 
 /** What was found at opening; for the first log lines (D16). */
@@ -221,6 +260,12 @@ export interface Journal {
 
   /** The next records as {@link take} gives them; `undefined` when there are none yet. */
   peek(cursor: Cursor, limit: number, signal: AbortSignal, sink?: string): Promise<Loan | undefined>;
+
+  /**
+   * Where the journal has put a sink by itself (see {@link Moved}); `undefined`: nowhere. Up to date for all that was lent,
+   * when it was lent. It matters to a sink that is in another stream, and does not lie before it.
+   */
+  movedTo(sink: string): Position | undefined;
 
   /**
    * Notes a sink's progress; it is on disk within 100 ms, or after `flush`. A cursor never moves back: a step

@@ -1,3 +1,5 @@
+import type { AlertState, Change } from './changes.ts';
+
 /** JSON as `lib/json.ts` reads it: an integer that a double cannot hold is a bigint. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | JsonObject;
 export type JsonObject = { readonly [key: string]: Json | undefined };
@@ -35,6 +37,8 @@ export interface SourceRecord {
   readonly unwanted?: true;
   /** Cheap fingerprint of the body: tells a changed body under the same revision (R1). */
   readonly fingerprint: number;
+  /** How it stands, to tell later what has changed (D14). Left out by a source that does not say. */
+  readonly state?: AlertState;
   /** The body as Microsoft sent it, as JSON text. */
   readonly json: string;
 }
@@ -55,5 +59,7 @@ export interface RelayRecord {
   readonly severity: string;
   /** Created by the far end, milliseconds since 1970. */
   readonly createdMs: number;
+  /** What has changed since the revision that was told before; left out when that is not known (K7). */
+  readonly changed?: readonly Change[];
   readonly body: JsonObject;
 }

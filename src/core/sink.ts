@@ -46,6 +46,12 @@ export interface Receipt {
   readonly confirmed: Promise<SendResult>;
 }
 
+/** How a confirmation is asked for. */
+export interface Confirming {
+  /** Nothing will be sent after it: it may cost the connection, if it comes sooner by that. */
+  readonly isLast: boolean;
+}
+
 /**
  * A destination. The pipeline opens before the first send and again after a failed one, has one send running
  * at a time (unless its plugin allows more), and closes when nothing is in flight: an implementation needs no queue, no retry and no time
@@ -79,7 +85,13 @@ export interface Sink {
   window(): Window;
 
   /** Ask for the confirmation of everything written, now. Resolves when it came; no-op when nothing is open. */
-  confirm(signal: AbortSignal): Promise<void>;
+  confirm(signal: AbortSignal, how?: Confirming): Promise<void>;
+
+  /**
+   * Somebody may have put another file, or the like, in the place of what it writes to: go over to that now. Never
+   * rejects: what goes wrong is heard of at the next send. No-op when nothing is open. Left out: there is no such thing.
+   */
+  reopen?(): Promise<void>;
 
   /** Let go of everything; what is unconfirmed rejects. Safe without `open` and safe twice. */
   close(): Promise<void>;

@@ -3,6 +3,8 @@ import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export const BALLAST_BYTES = 4 * 2 ** 20;
+/** More than it takes to open a journal. */
+const OPENING_BYTES = 2 ** 20;
 
 /**
  * A file that takes room which is given up when the disk is full (K6): the sinks can go on then, for to note how far
@@ -24,8 +26,7 @@ export class Ballast {
     if (this.isThere) return true;
     try {
       rmSync(this.#file, { force: true });
-      const { bavail, bsize } = statfsSync(dirname(this.#file));
-      if (bavail * bsize < 2 * BALLAST_BYTES) return false;
+      if (this.#free() < 2 * BALLAST_BYTES) return false;
       // Not zeros: some file systems take no room for those.
       writeFileSync(this.#file, randomBytes(BALLAST_BYTES), { mode: 0o600 });
       return true;
@@ -33,6 +34,11 @@ export class Ballast {
       this.giveUp();
       return false;
     }
+  }
+
+  /** Before a journal is opened: that takes room, too, and the disk may be full since the last end. */
+  makeWay(): void {
+    if (this.#free() < OPENING_BYTES) this.giveUp();
   }
 
   /** Says whether there was anything to give up. */
@@ -44,5 +50,10 @@ export class Ballast {
     } catch {
       return false;
     }
+  }
+
+  #free(): number {
+    const { bavail, bsize } = statfsSync(dirname(this.#file));
+    return bavail * bsize;
   }
 }

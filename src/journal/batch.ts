@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { StateField } from '../core/changes.ts';
 import type { JsonObject, Outcome, RecordKind, RelayRecord } from '../core/record.ts';
 import { parseJson, stringifyJson } from '../lib/json.ts';
 
@@ -9,7 +10,7 @@ export const MAX_RECORDS = 256;
 export const MAX_CHARACTERS = 2 ** 20;
 
 /** Number of the way in which a row's records are written. A new way gets a new number; old rows stay (K3). */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** A record with its body as text. */
 export type StoredRecord = Omit<RelayRecord, 'body'> & { readonly json: string };
@@ -26,10 +27,12 @@ type Head = [
   severity: string,
   createdMs: number,
   jsonLength: number,
+  /** Field, from, to; since format 2, and only where it is known. */
+  changed?: (readonly [StateField, string, string])[],
 ];
 
 /**
- * Format 1: a line of JSON with everything but the body, whose last item is the length of the body in UTF-16
+ * Formats 1 and 2: a line of JSON with everything but the body, with the length of the body in UTF-16
  * units; then the body as it came, and a line feed. The body is not written anew, so it stays what Microsoft
  * sent, and it may have line feeds of its own.
  */
@@ -47,6 +50,7 @@ export function encodeRecord(record: StoredRecord): string {
     record.createdMs,
     record.json.length,
   ];
+  if (record.changed) head.push(record.changed.map(({ field, from, to }) => [field, from, to]));
   return `${JSON.stringify(head)}\n${record.json}\n`;
 }
 
@@ -64,13 +68,25 @@ export function decodeRecords(
   text: string,
   touch: (index: number) => boolean = () => true,
 ): RelayRecord[] {
-  if (format !== FORMAT) throw new Error(`batch format ${format} is not known to this version`);
+  if (format < 1 || format > FORMAT) throw new Error(`batch format ${format} is not known to this version`);
   const records: RelayRecord[] = [];
   let at = 0;
   while (at < text.length) {
     const headEnd = text.indexOf('\n', at);
-    const [kind, source, tenant, id, revision, unrevised, outcome, timeMs, severity, createdMs, length] =
-      JSON.parse(text.slice(at, headEnd)) as Head;
+    const [
+      kind,
+      source,
+      tenant,
+      id,
+      revision,
+      unrevised,
+      outcome,
+      timeMs,
+      severity,
+      createdMs,
+      length,
+      changed,
+    ] = JSON.parse(text.slice(at, headEnd)) as Head;
     const bodyEnd = headEnd + 1 + length;
     const json = text.slice(headEnd + 1, bodyEnd);
     records.push({
@@ -84,6 +100,7 @@ export function decodeRecords(
       timeMs,
       severity,
       createdMs,
+      ...(changed && { changed: changed.map(([field, from, to]) => ({ field, from, to })) }),
       body: touch(records.length) ? (parseJson(json) as JsonObject) : { unread: json },
     });
     at = bodyEnd + 1;

@@ -5,6 +5,7 @@ import {
   fsyncSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -14,6 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { JournalError } from '../core/errors.ts';
 import { makeDirectory } from '../lib/directory.ts';
+import { fileSystemOf, refuseNetwork } from './file-system.ts';
 import { migrations } from './migrations.ts';
 import { broken, inUse, isBusy, logMissing } from './trouble.ts';
 
@@ -43,9 +45,17 @@ export function pathsIn(directory: string) {
 /**
  * Makes the state directory when it is missing, for its owner only. One that others may look into is closed to
  * them as long as it is empty; later it may be shared on purpose, and that is only told.
+ *
+ * @throws {JournalError} it cannot be made, or lies on a network file system (K9)
  */
-export function prepareDirectory(directory: string, warn: (message: string) => void): void {
-  if (makeMissing(directory)) {
+export function prepareDirectory(
+  directory: string,
+  warn: (message: string) => void,
+  placeOf = fileSystemOf,
+): void {
+  const made = makeMissing(directory);
+  refuseNetwork(directory, placeOf(realpathSync(directory)));
+  if (made) {
     syncDirectory(dirname(directory));
     return;
   }
@@ -81,7 +91,8 @@ export function lockDirectory(directory: string): DatabaseSync {
   // Somebody who asks whether a relay has it (`status`) takes it for a moment.
   const database = new DatabaseSync(lock, { timeout: 250 });
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    // Nothing will be written, so that a disk that is full is no obstacle: the usual journal would take some room.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return database;
   } catch (cause) {
     database.close();
@@ -163,7 +174,7 @@ export function checkLog(directory: string): void {
   }
 }
 
-function isMarked(database: DatabaseSync): boolean {
+export function isMarked(database: DatabaseSync): boolean {
   if (!database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get()) return false;
   return database.prepare("SELECT 1 FROM meta WHERE key = 'running'").get() !== undefined;
 }
@@ -184,6 +195,19 @@ export function immutable(file: string): URL {
 /** Made beside its place and moved there when whole: a journal that is half made cannot be. */
 function create(directory: string, version: string, steps: readonly string[]): void {
   const { journal, unfinished } = pathsIn(directory);
+  makeUnfinished(directory, version, () => {}, steps);
+  renameSync(unfinished, journal);
+  syncDirectory(directory);
+}
+
+/** Makes a journal beside its place, with what `fill` puts in it. */
+export function makeUnfinished(
+  directory: string,
+  version: string,
+  fill: (database: DatabaseSync) => void,
+  steps = migrations,
+): void {
+  const { unfinished } = pathsIn(directory);
   rmSync(unfinished, { force: true });
   for (const beside of ['-journal', '-wal', '-shm']) rmSync(`${unfinished}${beside}`, { force: true });
   makePrivate(unfinished);
@@ -191,13 +215,12 @@ function create(directory: string, version: string, steps: readonly string[]): v
   try {
     database.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}`);
     migrate(database, directory, version, steps);
+    fill(database);
     // From the beginning, so that whoever opens it first opens it in this mode.
     database.exec('PRAGMA journal_mode = WAL');
   } finally {
     database.close();
   }
-  renameSync(unfinished, journal);
-  syncDirectory(directory);
 }
 
 /** Brings the schema to the version that this program knows, in one transaction. */
@@ -229,7 +252,7 @@ function makePrivate(file: string): void {
 }
 
 /** The new name of a file is on disk, too. */
-function syncDirectory(directory: string): void {
+export function syncDirectory(directory: string): void {
   const handle = openSync(directory, 'r');
   try {
     fsyncSync(handle);

@@ -74,6 +74,11 @@ export class Healing {
     if (this.#fault) throw this.#unavailable();
   }
 
+  /** The disk is, as far as is known. */
+  get isWell(): boolean {
+    return this.#store !== undefined && this.#fault === undefined;
+  }
+
   /** Tries no more. */
   stop(): void {
     clearTimeout(this.#timer);
@@ -112,9 +117,14 @@ export class Healing {
   }
 
   #reopened(): Store {
-    const { open, directory } = this.#options;
+    const { open, directory, notify } = this.#options;
     const store = open();
-    if (store.lastBatch >= this.#lastBatch) return store;
+    if (store.lastBatch >= this.#lastBatch) {
+      // The word on a sink that was moved in the last commit was lost with the store, but the commit may not be.
+      const moved = Array.from(store.places(), ([sink, position]) => ({ sink, position }));
+      if (moved.length > 0) notify({ moved });
+      return store;
+    }
     store.abandon();
     throw broken(
       directory,

@@ -17,6 +17,7 @@ import type {
   JournalOpening,
   JournalStats,
   Loan,
+  Moved,
   Position,
   RecordId,
   SinkRegistration,
@@ -24,6 +25,7 @@ import type {
 } from '../core/journal.ts';
 import type { Log } from '../core/log.ts';
 import { type Mark, noMark } from '../core/mark.ts';
+import { joinWithheld } from '../core/withheld.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
 import { checkLog, pathsIn } from './database.ts';
@@ -96,6 +98,8 @@ class WorkerJournal implements Journal {
   readonly #reading = new Map<string, Promise<Chunk | undefined>>();
   /** The newest cursor of each sink, on disk or on its way. */
   readonly #cursors = new Map<string, Cursor>();
+  /** Where the worker has put sinks by itself. */
+  readonly #moved = new Map<string, Position>();
   /** Steps that wait to be sent, one for each sink. */
   #steps = new Map<string, Advance>();
   /** Steps on their way to the disk. They stay as they are until it has them: some may be there already. */
@@ -154,10 +158,15 @@ class WorkerJournal implements Journal {
   async register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>> {
     await this.flush();
     const positions = await this.#askPatiently('register', sinks);
-    this.#cursors.clear();
+    // One that has begun anew since is where it was put then.
+    for (const [name, { stream }] of this.#moved)
+      if (positions.get(name)?.stream !== stream) this.#moved.delete(name);
+    for (const name of this.#cursors.keys()) if (!positions.has(name)) this.#cursors.delete(name);
     for (const [name, { cursor }] of positions) {
-      this.#cursors.set(name, cursor);
-      this.#follows.set(name, new Follows());
+      // One that is at work may have gone on meanwhile.
+      const noted = this.#cursors.get(name);
+      this.#cursors.set(name, noted && compareCursors(noted, cursor) > 0 ? noted : cursor);
+      if (!this.#follows.has(name)) this.#follows.set(name, new Follows());
     }
     this.#cache.capacity = Math.max(1, positions.size);
     return positions;
@@ -184,6 +193,10 @@ class WorkerJournal implements Journal {
     }
   }
 
+  movedTo(sink: string): Position | undefined {
+    return this.#moved.get(sink);
+  }
+
   advance(step: Advance): void {
     this.#check();
     const { sink, cursor } = step;
@@ -194,8 +207,9 @@ class WorkerJournal implements Journal {
     const before = this.#steps.get(sink);
     const refused = [...(before?.refused ?? []), ...step.refused];
     const follow = [...(before?.follow ?? []), ...(step.follow ?? [])];
+    const withheld = joinWithheld(before?.withheld ?? [], step.withheld ?? []);
     const apart = step.apart ?? before?.apart;
-    this.#steps.set(sink, { ...step, refused, follow, ...(apart && { apart }) });
+    this.#steps.set(sink, { ...step, refused, withheld, follow, ...(apart && { apart }) });
     this.#follows.get(sink)?.add(step.follow);
     this.#storeSoon();
   }
@@ -210,7 +224,8 @@ class WorkerJournal implements Journal {
 
   async flush(): Promise<void> {
     this.#check();
-    await this.#storeAll();
+    // First those that are on their way, then those that wait. What is noted meanwhile is not waited for: it may be without end.
+    for (let round = 0; round < 2 && this.#steps.size + this.#sent.length > 0; round++) await this.#store();
   }
 
   stats(): Promise<JournalStats> {
@@ -368,6 +383,8 @@ class WorkerJournal implements Journal {
     if ('paused' in notice) {
       this.#paused = notice.paused;
       this.#wake();
+    } else if ('moved' in notice) {
+      for (const each of notice.moved) this.#move(each);
     } else if ('fault' in notice) {
       this.#face(notice.fault);
     } else if ('lost' in notice) {
@@ -375,6 +392,13 @@ class WorkerJournal implements Journal {
     } else {
       this.#log[notice.level](notice.fields, notice.message);
     }
+  }
+
+  /** What was let go of is not asked for any more, and steps to there are passed over. */
+  #move({ sink, position }: Moved): void {
+    this.#moved.set(sink, position);
+    const reached = this.#cursors.get(sink);
+    if (reached && compareCursors(position.cursor, reached) > 0) this.#cursors.set(sink, position.cursor);
   }
 
   #face(fault: Fault | undefined): void {

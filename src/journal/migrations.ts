@@ -123,4 +123,71 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX batch_target ON batch (target) WHERE target IS NOT NULL;
   `,
+  `
+  -- How much of a source is in \`seen\` or \`alert_state\` (name), and since when none of it is missing (K6). Without
+  -- a row: not counted yet.
+  CREATE TABLE extent (
+    name TEXT NOT NULL,
+    source INTEGER NOT NULL,
+    floor INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (name, source)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What each sink was given (K5): everything after (batch, position) up to and with (to_batch, to_position), under one
+  -- stream, but for what \`withheld\` names. shape: hash of match, format and budget.
+  CREATE TABLE given (
+    sink TEXT NOT NULL,
+    batch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    to_batch INTEGER NOT NULL,
+    to_position INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    shape TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (sink, batch, position)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The records of a batch that were not given: a bit for each, in hex, the first in the lowest. By stream, so that a
+  -- sink may be renamed at no cost; by batch first, so that pruning is one range. at: of the batch.
+  CREATE TABLE withheld (
+    batch INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    filtered TEXT NOT NULL,
+    refused TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (batch, stream)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- How the alert stood at its newest revision (K7, D14), as JSON; NULL: not known.
+  ALTER TABLE alert_state ADD COLUMN state TEXT;
+  `,
+  `
+  -- required: 0 when the journal may let go of what waits for the sink; the hash of a row has it only then.
+  ALTER TABLE sink ADD COLUMN required INTEGER NOT NULL DEFAULT 1;
+
+  -- What sinks were knowingly not given (K6): after from_… up to and with to_…. records: at most. ranges: a JSON list of
+  -- [source, tenant, first revision, last revision, records]. begun, grown: when records were let go of, first and last;
+  -- ended: when the sink came on; milliseconds since 1970. The rows go with the row of the sink.
+  CREATE TABLE gap (
+    id INTEGER PRIMARY KEY,
+    sink TEXT NOT NULL,
+    from_batch INTEGER NOT NULL,
+    from_position INTEGER NOT NULL,
+    to_batch INTEGER NOT NULL,
+    to_position INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    ranges TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    begun INTEGER NOT NULL,
+    grown INTEGER NOT NULL,
+    ended INTEGER,
+    hash TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX gap_of ON gap (sink);
+  `,
 ];

@@ -1,15 +1,16 @@
 import { existsSync, statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type DatabaseSyncOptions } from 'node:sqlite';
 import type { Coverage } from '../core/coverage.ts';
 import { JournalError } from '../core/errors.ts';
 import type { JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
 import { APPLICATION_ID, checkLog, immutable, pathsIn } from './database.ts';
 import { migrations } from './migrations.ts';
 import { Size } from './size.ts';
-import { sinkStats, survey } from './survey.ts';
+import { isWaitedFor, sinkStats, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
 import { type DeadLetterRow, DeadLetterTable } from './tables/dead-letters.ts';
+import { GapTable } from './tables/gaps.ts';
 import type { Broken } from './tables/row.ts';
 import { SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
@@ -48,8 +49,9 @@ export interface PeekedSink extends SinkStats {
 export function peekSinks(directory: string): PeekedSink[] | undefined {
   return look(directory, (database) => {
     const batches = new BatchTable(database, distrust(directory));
+    const gaps = new GapTable(database, distrust(directory));
     const rows = [...new SinkTable(database, distrust(directory)).all().values()];
-    return rows.map((row) => ({ ...sinkStats(row, batches), orphanedMs: row.orphaned ?? undefined }));
+    return rows.map((row) => ({ ...sinkStats(row, batches, gaps), orphanedMs: row.orphaned ?? undefined }));
   });
 }
 
@@ -67,14 +69,27 @@ export function peekDeadLetter(directory: string, id: number): DeadLetterRow | u
   return look(directory, (database) => new DeadLetterTable(database, distrust(directory)).get(id));
 }
 
-function look<T>(directory: string, read: (database: DatabaseSync) => T): T | undefined {
+/** Opens the journal so that nothing is changed, and nothing left behind. */
+export function openToLook(
+  directory: string,
+  { running = isRunning(directory), ...options }: DatabaseSyncOptions & { readonly running?: boolean } = {},
+): DatabaseSync {
   const { journal, wal } = pathsIn(directory);
-  if (!isThere(directory, journal)) return undefined;
   // Of a relay that has stopped there is no log, and SQLite would make one, and leave it.
-  const stopped = (statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  // One that runs may have an empty one, and will write to it.
+  const stopped = !running && (statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  return new DatabaseSync(stopped ? immutable(journal) : journal, {
+    ...options,
+    readOnly: true,
+    timeout: 2_000,
+  });
+}
+
+function look<T>(directory: string, read: (database: DatabaseSync) => T): T | undefined {
+  if (!isThere(directory, pathsIn(directory).journal)) return undefined;
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(stopped ? immutable(journal) : journal, { readOnly: true, timeout: 2_000 });
+    database = openToLook(directory);
     database.exec('BEGIN');
     checkVersion(database, directory);
     checkLog(directory);
@@ -92,11 +107,17 @@ function read(database: DatabaseSync, directory: string, maxBytes: number): Omit
   const found = survey({
     batches: new BatchTable(database, broken),
     sinks: new SinkTable(database, broken),
+    gaps: new GapTable(database, broken),
     deadLetters: new DeadLetterTable(database, broken),
   });
   const bytes = new Size(database, pathsIn(directory).wal).bytes();
   return {
-    stats: { ...found, bytes, limitBytes: maxBytes, paused: found.pending > 0 && bytes >= maxBytes },
+    stats: {
+      ...found,
+      bytes,
+      limitBytes: maxBytes,
+      paused: found.sinks.some(isWaitedFor) && bytes >= maxBytes,
+    },
     sources: sources.keys().map((key) => ({ ...key, checkpoint: sources.checkpoint(key) ?? '' })),
     coverage: new CoverageTable(database).all(),
   };
@@ -106,6 +127,12 @@ function distrust(directory: string): Broken {
   return (what) => {
     throw broken(directory, what);
   };
+}
+
+/** A journal, or what is left of one, is there. */
+export function hasJournal(directory: string): boolean {
+  const { journal, wal } = pathsIn(directory);
+  return isThere(directory, journal) || existsSync(wal);
 }
 
 /** Is it there, and may we see it? "Not there" and "not allowed to look" are not the same. */

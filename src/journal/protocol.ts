@@ -10,6 +10,7 @@ import type {
   Handled,
   JournalOpening,
   JournalStats,
+  Moved,
   Position,
   RecordId,
   SinkRegistration,
@@ -60,6 +61,7 @@ export interface JournalMethods {
 /** What the worker tells unasked; always before the answer of the call that caused it. */
 export type JournalNotice =
   | { readonly paused: boolean }
+  | { readonly moved: readonly Moved[] }
   /** All is well when there is none. */
   | { readonly fault: Fault | undefined }
   /** The journal cannot be used any more. */

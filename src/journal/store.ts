@@ -1,5 +1,5 @@
-import { randomInt } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import type { Change } from '../core/changes.ts';
 import { type Coverage, sightingsOf } from '../core/coverage.ts';
 import { compareCursors } from '../core/cursor.ts';
 import { JournalError } from '../core/errors.ts';
@@ -22,17 +22,21 @@ import type {
 } from '../core/journal.ts';
 import type { Outcome, SourceRecord } from '../core/record.ts';
 import { msOfTicks } from '../core/ticks.ts';
+import { spellCount } from '../lib/spell.ts';
 import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
-import { judge, type Verdict } from './outcome.ts';
+import { newNumbering } from './numbering.ts';
+import { changesOf, judge, type Verdict } from './outcome.ts';
 import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
 import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
 import { type DeadLetterRow, DeadLetterTable, refusedText } from './tables/dead-letters.ts';
 import { FollowedTable } from './tables/followed.ts';
+import { GapTable } from './tables/gaps.ts';
+import { type Fate, LedgerTable } from './tables/ledger.ts';
 import { MemoryTable } from './tables/memory.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
@@ -73,6 +77,8 @@ export class Store {
   readonly #sources: SourceTable;
   readonly #memory: MemoryTable;
   readonly #followed: FollowedTable;
+  readonly #gaps: GapTable;
+  readonly #ledger: LedgerTable;
   readonly #deadLetters: DeadLetterTable;
   readonly #coverage: CoverageTable;
   readonly #bounds: Bounds;
@@ -100,8 +106,10 @@ export class Store {
     this.#batches = new BatchTable(database, distrust);
     this.#sinks = new SinkTable(database, distrust);
     this.#sources = new SourceTable(database, distrust);
-    this.#memory = new MemoryTable(database);
+    this.#memory = new MemoryTable(database, distrust);
     this.#followed = new FollowedTable(database);
+    this.#gaps = new GapTable(database, distrust);
+    this.#ledger = new LedgerTable(database, this.#batches, distrust);
     this.#deadLetters = new DeadLetterTable(database, distrust);
     this.#coverage = new CoverageTable(database);
     this.#checkPlaces(distrust);
@@ -110,6 +118,10 @@ export class Store {
       batches: this.#batches,
       sinks: this.#sinks,
       followed: this.#followed,
+      gaps: this.#gaps,
+      ledger: this.#ledger,
+      memory: this.#memory,
+      sources: this.#sources,
       walFile: pathsIn(directory).wal,
       maxBytes,
       retentionMs,
@@ -142,8 +154,9 @@ export class Store {
   commit(writes: () => void): void {
     this.#database.exec('BEGIN IMMEDIATE');
     writes();
-    this.#bounds.letGo();
+    const moved = this.#bounds.letGo();
     this.#database.exec('COMMIT');
+    if (moved.length > 0) this.#notify({ moved });
     this.#bounds.look();
   }
 
@@ -162,35 +175,47 @@ export class Store {
     // At least as many rows go as come.
     const mostRows = Math.max(1_000, 2 * page.records.length);
     this.#memory.prune(source, page.floor, mostRows);
+    this.#bounds.pruneMemory(mostRows);
+    this.#bounds.pruneLedger(mostRows);
     this.#bounds.pruneFollowed(source, page.floor, mostRows);
-    const counts = { new: 0, duplicate: 0, filtered: 0 };
+    const since = this.#memory.since(source);
+    const counts = { new: 0, duplicate: 0, filtered: 0, unknown: 0 };
     const told: { index: number; outcome: Outcome }[] = [];
     const cutter = new Cutter();
     const next = this.#batches.last + 1;
     for (const [index, record] of byRevision(page.records)) {
       const known = this.#memory.recall(source, record);
-      const verdict = judge(record, known, page);
+      const verdict = judge(record, known, page, since);
       counts[typeof verdict === 'string' ? verdict : 'new']++;
-      if (verdict === 'duplicate') continue;
+      if (verdict === 'duplicate' || verdict === 'unknown') continue;
       // What the filter does not want is wanted as soon as its id has been told: it must not be known by then (R8).
       if (verdict === 'filtered' && record.unwanted) continue;
       let place: Cursor | undefined;
       if (verdict !== 'filtered') {
         told.push({ index, outcome: verdict.outcome });
-        const { row, index: position } = cutter.add(encode(page, record, verdict));
+        const { row, index: position } = cutter.add(encode(page, record, verdict, changesOf(record, known)));
         place = { batch: next + row, index: position };
       }
       this.#memory.remember(source, record, known, place);
     }
+    this.#memory.store();
+    this.#bounds.untold(counts.unknown);
     const now = this.#clock.wall();
     for (const at of page.readAgain ?? []) this.#deadLetters.dropUnread(page, at);
     for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
     for (const row of cutter.rows) this.#batches.append(row, now);
     this.#coverage.add(source, { source: page.source, tenant: page.tenant }, sightingsOf(page, told, now));
-    return { ...counts, told };
+    const { unknown, ...most } = counts;
+    return { ...most, ...(unknown > 0 && { unknown }), told };
   }
 
-  /** Write. */
+  /** Where each sink goes on from. */
+  places(): ReadonlyMap<string, Position> {
+    const registered = [...this.#sinks.all().values()].filter(({ orphaned }) => orphaned === null);
+    return new Map(registered.map((row) => [row.name, positionOf(row)]));
+  }
+
+  /** Write. Their places are the present ones; what is let go of in the same transaction may move them. */
   register(registrations: readonly SinkRegistration[]): ReadonlyMap<string, Position> {
     const found = this.#sinks.all();
     const positions = new Map<string, Position>();
@@ -200,7 +225,7 @@ export class Store {
       const { apart, ...row } = this.#enter(former ?? found.get(registration.name), registration);
       this.#sinks.put(row);
       this.#sinks.putApart(row.name, apart);
-      positions.set(row.name, { cursor: row.cursor, stream: row.stream, sequence: row.sequence, apart });
+      positions.set(row.name, positionOf({ ...row, apart }));
     }
     for (const row of found.values()) {
       if (!positions.has(row.name))
@@ -212,11 +237,11 @@ export class Store {
   /** A sink goes on from its cursor; what makes its events has changed: in a new stream (S6). */
   #enter(
     found: SinkRow | undefined,
-    { name, startFrom, shape }: SinkRegistration,
+    { name, startFrom, shape, required = true }: SinkRegistration,
   ): SinkRow & { readonly apart: Numbering } {
     if (found?.shape === shape)
-      return { ...found, name, apart: found.apart ?? newNumbering(), orphaned: null };
-    const numbers = { ...newNumbering(), apart: newNumbering(), shape, orphaned: null };
+      return { ...found, name, apart: found.apart ?? newNumbering(), orphaned: null, required };
+    const numbers = { ...newNumbering(), apart: newNumbering(), shape, orphaned: null, required };
     if (found) return { ...found, name, ...numbers };
     const first = this.#batches.first();
     const beginning = first ? { batch: first.id, index: -1 } : this.#batches.end();
@@ -242,27 +267,46 @@ export class Store {
     this.#notify({ level: 'info', fields, message: `sink ${name} takes over from ${formerly}` });
     this.#sinks.delete(row.name);
     this.#followed.rename(row.name, name);
+    this.#gaps.rename(row.name, name);
+    this.#ledger.rename(row.name, name);
     this.#deadLetters.rename(row.name, name);
     this.#batches.retarget(row.name, name, row.cursor);
     return row;
   }
 
-  /** Write. A cursor never moves back: a step that does not go on is passed over. */
+  /**
+   * Write. A cursor never moves back: a step that does not go on is passed over. It may be to a place that was let go of.
+   */
   advance(steps: readonly Advance[]): void {
     const rows = this.#sinks.all();
     const now = this.#clock.wall();
-    for (const { sink, cursor, sequence, apart, refused, follow = [] } of steps) {
+    for (const step of steps) {
+      const { sink, cursor, stream, refused, withheld = [], follow = [] } = step;
       const row = rows.get(sink);
       const place = `batch ${cursor.batch}, record ${cursor.index}`;
       if (!row) throw new JournalError(`sink ${sink} has no cursor in the journal in ${this.#directory}`);
+      if (compareCursors(cursor, row.cursor) <= 0) continue;
       if (!this.#batches.has(cursor))
         throw new JournalError(`sink ${sink} cannot advance to ${place}: there is no such record`);
-      if (compareCursors(cursor, row.cursor) <= 0) continue;
+      // Numbers of a stream that has ended with a gap say nothing of the present one.
+      const { sequence, apart } = stream === undefined || stream === row.stream ? step : row;
       this.#sinks.put({ ...row, cursor, sequence });
+      this.#ledger.note(row, cursor, withheld);
       if (apart && apart.sequence !== row.apart?.sequence) this.#sinks.putApart(sink, apart);
+      this.#comesOn(sink, now);
       for (const refusal of refused) this.#deadLetters.append(sink, refusal, now);
       for (const each of follow) this.#follow(sink, each);
     }
+  }
+
+  #comesOn(sink: string, now: number): void {
+    const gap = this.#gaps.end(sink, now);
+    if (!gap) return;
+    const { from, to, records } = gap;
+    const message =
+      `sink ${sink} has come on, behind a gap of at most ${spellCount(records, 'record')} that it was not given: ` +
+      'the status tells of which time they are';
+    this.#notify({ level: 'warn', fields: { sink, records, from, to }, message });
   }
 
   #follow(sink: string, { source, tenant, id, revision, on }: Follow): void {
@@ -283,13 +327,24 @@ export class Store {
     });
   }
 
+  /** What became of a record at a sink, as far as both are remembered (K5). */
+  fate(sink: string, record: RecordId & Pick<SourceRecord, 'revision'>): Fate {
+    const row = this.#sinks.all().get(sink);
+    const source = this.#sources.idOf(record);
+    const place = source === undefined ? undefined : this.#memory.place(source, record);
+    return row && place ? this.#ledger.fate(row, place) : 'unknown';
+  }
+
   read(cursor: Cursor): RawChunk | undefined {
     const batches: { id: number; format: number; text: string }[] = [];
     let before = cursor;
     let target: string | null = null;
     let records = 0;
     let bytes = 0;
-    for (let id = Math.max(1, cursor.batch); id <= this.#batches.last; id++) {
+    // Of what was let go of meanwhile nothing is left: it goes on with the first that is there.
+    const first = this.#batches.first()?.id ?? 1;
+    if (first > cursor.batch + 1) before = { batch: first, index: -1 };
+    for (let id = Math.max(first, cursor.batch); id <= this.#batches.last; id++) {
       const size = this.#batches.head(id);
       const fits = size && records + size.records <= MAX_RECORDS && bytes + size.bytes <= MAX_CHARACTERS;
       if (batches.length > 0 && (!fits || size.target !== null)) break;
@@ -298,6 +353,8 @@ export class Store {
         if (cursor.index >= head.records - 1) continue;
         before = { batch: id, index: -1 };
       }
+      // It stands in the place of one that was broken (`journal check --repair`).
+      if (head.records === 0) continue;
       batches.push({ id, format: head.format, text: text() });
       records += head.records;
       bytes += head.bytes;
@@ -314,6 +371,8 @@ export class Store {
     if (row.orphaned === null && !always) return 'configured';
     this.#sinks.delete(name);
     this.#followed.deleteSink(name);
+    this.#gaps.deleteSink(name);
+    this.#ledger.deleteSink(name);
     return 'forgotten';
   }
 
@@ -360,7 +419,12 @@ export class Store {
 
   stats(): JournalStats {
     return {
-      ...survey({ batches: this.#batches, sinks: this.#sinks, deadLetters: this.#deadLetters }),
+      ...survey({
+        batches: this.#batches,
+        sinks: this.#sinks,
+        gaps: this.#gaps,
+        deadLetters: this.#deadLetters,
+      }),
       bytes: this.#bounds.bytes(),
       limitBytes: this.#maxBytes,
       paused: this.#bounds.paused,
@@ -392,8 +456,8 @@ export class Store {
   }
 }
 
-function newNumbering(): Numbering {
-  return { stream: randomInt(1, 2 ** 31), sequence: 0 };
+function positionOf({ cursor, stream, sequence, apart }: SinkRow): Position {
+  return { cursor, stream, sequence, ...(apart && { apart }) };
 }
 
 function whyNot(row: DeadLetterRow | undefined): string | undefined {
@@ -412,6 +476,7 @@ function encode(
   { source, tenant }: SourceKey,
   record: SourceRecord,
   { outcome, unrevised }: Exclude<Verdict, string>,
+  changed: readonly Change[] | undefined,
 ): string {
   const { kind, id, revision, timeMs, severity, created, json } = record;
   const createdMs = msOfTicks(created);
@@ -426,6 +491,7 @@ function encode(
     timeMs,
     severity,
     createdMs,
+    ...(changed && { changed }),
     json,
   });
 }

@@ -30,7 +30,8 @@ const PASSING: ReadonlySet<unknown> = new Set([
 /** What to do with a journal that cannot be trusted. It is never thrown away without the operator. */
 function startAfresh(directory: string): string {
   return (
-    `Restore ${directory} from a copy made while the relay was stopped, or move it away ` +
+    '"defender-relay journal check" tells what is whole and what is not, and what "defender-relay journal check ' +
+    `--repair" would do. Or restore ${directory} from a copy made while the relay was stopped, or move it away ` +
     `(mv ${directory} ${directory}.broken) and start again: the relay then begins a new journal, reads again what ` +
     `lies after each source's startFrom, and what was older and not yet delivered is only in the folder moved away`
   );
@@ -46,7 +47,7 @@ export function logMissing(directory: string, log: string): JournalError {
   return new JournalError(
     `the journal in ${directory} is not whole: it was not closed when it was used last, and its write-ahead log ${log} ` +
       'is missing. Put that file back where it was, if it was moved, or left out of a copy. If it has gone for good, ' +
-      '"defender-relay journal check" tells what is left, and how to go on without it',
+      '"defender-relay journal check" tells what is left, and "defender-relay journal check --repair" goes on without it',
   );
 }
 

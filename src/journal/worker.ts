@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
+import { BackgroundCheck } from './background.ts';
 import { Ballast } from './ballast.ts';
 import { systemClock } from './clock.ts';
 import { lockDirectory, makeDatabase, pathsIn, prepareDirectory } from './database.ts';
@@ -20,6 +21,7 @@ const notify = notifier<JournalNotice>(port);
 /** Whose the directory is from `prepare` on. */
 let taken: { readonly options: OpenOptions; readonly lock: DatabaseSync } | undefined;
 let healing: Healing | undefined;
+let check: BackgroundCheck | undefined;
 
 /** Writes that wait for the next transaction. */
 let waiting: { run: (store: Store) => void; resolve: () => void; reject: (error: unknown) => void }[] = [];
@@ -66,6 +68,7 @@ serve<JournalMethods>(port, {
     try {
       prepareDirectory(directory, (message) => notify({ level: 'warn', fields: { directory }, message }));
       taken = { options, lock: lockDirectory(directory) };
+      new Ballast(pathsIn(directory).ballast).makeWay();
       return makeDatabase(directory, version);
     } catch (cause) {
       throw journalError(directory, cause);
@@ -81,6 +84,10 @@ serve<JournalMethods>(port, {
     try {
       const store = withRoom(open, ballast);
       healing = new Healing(store, { directory, open, ballast, notify, steady: () => performance.now() });
+      if (!store.opening.clean) {
+        check = new BackgroundCheck({ directory, isWell: () => healing?.isWell === true, notify });
+        check.start();
+      }
       return store.opening;
     } catch (cause) {
       throw journalError(directory, cause);
@@ -91,7 +98,10 @@ serve<JournalMethods>(port, {
     healing?.checkRoom();
     return write((store) => store.append(page));
   },
-  register: (sinks) => write((store) => store.register(sinks)),
+  async register(sinks) {
+    await write((store) => store.register(sinks));
+    return guarded((store) => store.places());
+  },
   advance: (steps) => write((store) => store.advance(steps)),
   follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
   read: (cursor) => guarded((store) => store.read(cursor)),
@@ -102,6 +112,7 @@ serve<JournalMethods>(port, {
   drop: (choice) => write((store) => store.drop(choice)),
   leave() {
     commitWaiting();
+    check?.stop();
     healing?.stop();
     guarded((store) => store.leave());
   },

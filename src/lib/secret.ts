@@ -11,30 +11,33 @@ const MOST_FORMER = 8;
 export class Secret {
   /** The present one first. */
   #texts: readonly string[];
-  #file: Reread<string> | undefined;
+  #text: Reread<string> | undefined;
+  /** Path of the file that it comes from, if it does. */
+  file: string | undefined;
 
   constructor(text: string) {
     this.#texts = [text];
   }
 
-  /** From now on it is what `file` says. */
-  follow(file: Reread<string>): void {
-    this.#file = file;
-    this.#take(file.value());
+  /** From now on it is what `text` says, which is read from the file of that path. */
+  follow(text: Reread<string>, file: string): void {
+    this.#text = text;
+    this.file = file;
+    this.#take(text.value());
   }
 
   reveal(): string {
-    return this.#take(this.#file?.value());
+    return this.#take(this.#text?.value());
   }
 
   /** Reads its file again now, without waiting until that is due: before it is sent to somebody who refused it. */
   look(): void {
-    this.#take(this.#file?.look());
+    this.#take(this.#text?.look());
   }
 
   /** Why its file could not be read again, so that an older value is in use. */
   get trouble(): string | undefined {
-    return this.#file?.trouble;
+    return this.#text?.trouble;
   }
 
   /** What it is and what it was: nothing of it may be printed. The same list until it changes. */

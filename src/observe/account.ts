@@ -30,7 +30,8 @@ export function sinkBegins(
   before: JournalStats,
   after: JournalStats,
 ): string {
-  const waiting = pendingOf(after, name) ?? 0;
+  const { pending: waiting = 0, gaps } = after.sinks.find((sink) => sink.name === name) ?? {};
+  const missed = gaps ? `; it was not given at most ${spellCount(gaps.records, 'record')} before` : '';
   // One that comes back to the config is not among the sinks before; its events have had numbers already.
   if (pendingOf(before, name) === undefined && sequence === 0) {
     return waiting === 0
@@ -38,8 +39,8 @@ export function sinkBegins(
       : `new: starts at the beginning of the journal; ${wait(waiting)} for it`;
   }
   return waiting === 0
-    ? 'goes on at the end of the journal; nothing waits for it'
-    : `goes on at batch ${cursor.batch}, record ${cursor.index + 1}; ${wait(waiting)} for it`;
+    ? `goes on at the end of the journal; nothing waits for it${missed}`
+    : `goes on at batch ${cursor.batch}, record ${cursor.index + 1}; ${wait(waiting)} for it${missed}`;
 }
 
 export function whatRemains({ sinks }: JournalStats): string {

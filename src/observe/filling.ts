@@ -45,9 +45,9 @@ export class Filling {
       ...this.#looks.filter((look) => steadyMs - look.steadyMs <= WINDOW_MS),
       { steadyMs, pending },
     ];
-    for (const { name } of sinks) {
+    for (const { name, required = true } of sinks) {
       this.#fullIn.set(name, this.#estimate(name, stats));
-      this.#tell(name, stats);
+      this.#tell(name, stats, required);
     }
   }
 
@@ -61,7 +61,8 @@ export class Filling {
     const last = this.#looks.at(-1)!;
     const now = last.pending.get(name) ?? 0;
     // While nothing is read nothing grows.
-    if (stats.paused && now > 0 && now === Math.max(...last.pending.values())) return 0;
+    const most = stats.sinks.filter(({ required }) => required !== false).map(({ pending }) => pending);
+    if (stats.paused && now > 0 && now === Math.max(...most)) return 0;
     const grown = now - (first.pending.get(name) ?? now);
     if (grown <= 0 || stats.records === 0) return Number.POSITIVE_INFINITY;
     const perSecond = (grown * 1_000) / (last.steadyMs - first.steadyMs);
@@ -70,7 +71,7 @@ export class Filling {
     return seconds > HORIZON_S ? Number.POSITIVE_INFINITY : seconds;
   }
 
-  #tell(name: string, stats: Stats): void {
+  #tell(name: string, stats: Stats, required: boolean): void {
     const { limitBytes } = stats;
     const bytes = backlogBytes(name, stats);
     const share = bytes / limitBytes;
@@ -82,8 +83,14 @@ export class Filling {
       const when = Number.isFinite(seconds)
         ? `, and in ${spellDuration(seconds * 1_000)} it will be full`
         : ', and it does not grow now';
+      const then = required
+        ? ''
+        : '; what is oldest is let go of when it is full, for the sink is not required';
       this.#told.set(name, alarm);
-      this.#log.warn({ sink: name, bytes, limitBytes }, `what waits for this sink fills ${size}${when}`);
+      this.#log.warn(
+        { sink: name, bytes, limitBytes },
+        `what waits for this sink fills ${size}${when}${then}`,
+      );
     } else if (share < told - CALM) {
       this.#told.set(name, alarm);
       if (alarm === 0)

@@ -43,21 +43,34 @@ export function openMetrics(version: string) {
   for (const kind of ['handles', 'requests', 'resources'])
     registry.removeSingleMetric(`nodejs_active_${kind}_total`);
 
+  const all: (Counter | Gauge | Histogram)[] = [];
+  const keep = <M extends Counter<string> | Gauge<string> | Histogram<string>>(metric: M): M => {
+    all.push(metric);
+    return metric;
+  };
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
-    new Counter<L>({ name: `defender_relay_${name}`, help, labelNames, registers });
+    keep(new Counter<L>({ name: `defender_relay_${name}`, help, labelNames, registers }));
   const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
-    new Gauge<L>({ name: `defender_relay_${name}`, help, labelNames, registers });
+    keep(new Gauge<L>({ name: `defender_relay_${name}`, help, labelNames, registers }));
   const histogram = <L extends string>(name: string, help: string, buckets: number[], ...labelNames: L[]) =>
-    new Histogram<L>({ name: `defender_relay_${name}`, help, buckets, labelNames, registers });
+    keep(new Histogram<L>({ name: `defender_relay_${name}`, help, buckets, labelNames, registers }));
 
   /** Brings gauges up to date that are read rather than told; run before each answer. */
-  const refreshers: (() => void | Promise<void>)[] = [];
+  const refreshers = new Map<string, () => void | Promise<void>>();
 
-  /** The parts that may set records aside. */
-  const setAside: { readonly kind: 'source' | 'sink'; readonly name: string }[] = [];
+  /** The parts that may set records aside, by kind and name. */
+  const setAside = new Map<string, { readonly kind: 'source' | 'sink'; readonly name: string }>();
+  const maySetAside = (kind: 'source' | 'sink', name: string) =>
+    setAside.set(`${kind} ${name}`, { kind, name });
 
   const info = gauge('build_info', 'Always 1; the label tells the version.', 'version');
   info.set({ version }, 1);
+  const reload = {
+    count: counter('config_reloads_total', 'Configs loaded while running, by what became of them.', 'result'),
+    isGood: gauge('config_last_reload_successful', '0 while the config of the file was refused.'),
+  };
+  for (const result of ['used', 'refused']) reload.count.inc({ result }, 0);
+  reload.isGood.set(1);
 
   const source = {
     records: counter(
@@ -133,6 +146,11 @@ export function openMetrics(version: string) {
   const sink = {
     records: counter('sink_records_total', 'Records, by what became of them.', 'sink', 'result'),
     pending: gauge('sink_pending_records', 'Records that the sink has still to be given.', 'sink'),
+    gap: gauge(
+      'sink_gap_records',
+      'Records, at most, that the sink was not given because they filled the journal, and that nothing has refilled.',
+      'sink',
+    ),
     oldest: gauge('sink_oldest_pending_seconds', 'Age of the oldest of them in the journal.', 'sink'),
     unconfirmed: gauge('sink_unconfirmed_records', 'Records written and not yet confirmed.', 'sink'),
     connected: gauge('sink_connected', '1 while the sink is open.', 'sink'),
@@ -151,15 +169,35 @@ export function openMetrics(version: string) {
 
     /** All metrics in Prometheus' text format, as they are now. */
     async text(): Promise<string> {
-      await Promise.all(refreshers.map((refresh) => refresh()));
+      await Promise.all([...refreshers.values()].map((refresh) => refresh()));
       return registry.metrics();
+    },
+
+    /** A config was loaded while running. */
+    reloaded(isUsed: boolean): void {
+      reload.count.inc({ result: isUsed ? 'used' : 'refused' });
+      reload.isGood.set(isUsed ? 1 : 0);
+    },
+
+    /** Takes out what was told of a part that has left the config: all series with these labels. */
+    async forget(labels: Readonly<Record<string, string>>): Promise<void> {
+      refreshers.delete(JSON.stringify(labels));
+      for (const kind of ['source', 'sink'] as const) setAside.delete(`${kind} ${labels[kind]}`);
+      for (const metric of all) {
+        const { values } = await metric.get();
+        for (const { labels: found } of values) {
+          const { le, ...own } = found as Record<string, string>;
+          if (Object.entries(labels).every(([name, value]) => own[name] === value)) metric.remove(own);
+        }
+      }
     },
 
     /** What happens to one source. */
     source(name: string, tenant: string, now: () => number) {
       const labels = { source: name, tenant };
-      setAside.push({ kind: 'source', name });
-      for (const result of ['new', 'duplicate', 'filtered']) source.records.inc({ ...labels, result }, 0);
+      maySetAside('source', name);
+      for (const result of ['new', 'duplicate', 'filtered', 'unknown'])
+        source.records.inc({ ...labels, result }, 0);
       for (const result of ['read', ...reasons]) source.polls.inc({ ...labels, result }, 0);
       source.miscounted.inc(labels, 0);
       for (const reading of readingKinds) source.found.inc({ ...labels, reading }, 0);
@@ -172,7 +210,7 @@ export function openMetrics(version: string) {
         }
       };
       let lastRead = now();
-      refreshers.push(() => source.lag.set(labels, (now() - lastRead) / 1000));
+      refreshers.set(JSON.stringify(labels), () => source.lag.set(labels, (now() - lastRead) / 1000));
       return {
         /**
          * @param watermarkMs where it goes on from; `undefined`: it begins
@@ -187,8 +225,8 @@ export function openMetrics(version: string) {
           lastRead = Math.min(lastRead, watermarkMs);
         },
         kept(page: Page, appended: Appended) {
-          for (const result of ['new', 'duplicate', 'filtered'] as const) {
-            source.records.inc({ ...labels, result }, appended[result]);
+          for (const result of ['new', 'duplicate', 'filtered', 'unknown'] as const) {
+            source.records.inc({ ...labels, result }, appended[result] ?? 0);
           }
           source.watermark.set(labels, msOfTicks(page.watermark) / 1000);
           coverage(page, appended);
@@ -216,10 +254,11 @@ export function openMetrics(version: string) {
     /** What happens to one sink. */
     sink(name: string, now: () => number) {
       const labels = { sink: name };
-      setAside.push({ kind: 'sink', name });
+      maySetAside('sink', name);
       for (const result of ['delivered', 'filtered', 'refused']) sink.records.inc({ ...labels, result }, 0);
       for (const reason of reasons) sink.failures.inc({ ...labels, reason }, 0);
-      for (const start of [sink.connected, sink.unconfirmed, sink.pending, sink.oldest]) start.set(labels, 0);
+      for (const start of [sink.connected, sink.unconfirmed, sink.pending, sink.gap, sink.oldest])
+        start.set(labels, 0);
       for (const start of [sink.send, sink.delivery]) start.zero(labels);
       return {
         connected: (connected: boolean) => sink.connected.set(labels, connected ? 1 : 0),
@@ -241,7 +280,7 @@ export function openMetrics(version: string) {
       filling: { fullInSeconds(sink: string): number },
       now: () => number,
     ) {
-      refreshers.push(async () => {
+      refreshers.set('journal', async () => {
         const found = await orAbort(stats(), AbortSignal.timeout(ANSWER_MS)).catch(() => undefined);
         if (!found) return;
         journal.records.set(found.records);
@@ -249,10 +288,11 @@ export function openMetrics(version: string) {
         journal.limit.set(found.limitBytes);
         journal.paused.set(found.paused ? 1 : 0);
         journal.deadLetters.reset();
-        for (const part of setAside) journal.deadLetters.set({ ...part }, 0);
+        for (const part of setAside.values()) journal.deadLetters.set({ ...part }, 0);
         for (const { kind, name, count } of found.deadLetters) journal.deadLetters.set({ kind, name }, count);
-        for (const { name, pending, oldestPendingMs } of found.sinks) {
+        for (const { name, pending, oldestPendingMs, gaps } of found.sinks) {
           sink.pending.set({ sink: name }, pending);
+          sink.gap.set({ sink: name }, gaps?.records ?? 0);
           journal.fullIn.set({ sink: name }, filling.fullInSeconds(name));
           sink.oldest.set(
             { sink: name },

@@ -14,7 +14,7 @@ export interface Problem {
 
 /** A source is late when nothing good came for so many of its intervals (F2). */
 const LATE_POLLS = 5;
-/** A sink that has been down for so long is a problem (F2). */
+/** A required sink that has been down for so long is a problem (F2). */
 const DOWN_MS = 300_000;
 
 type Watched = Pick<Vitals, 'started' | 'stopping' | 'sources' | 'sinks'>;
@@ -35,7 +35,7 @@ export function problemsOf(
   if (stopping) return [{ part: 'relay', message: 'the relay is stopping' }];
   const faults: Problem[] = fault ? [{ part: 'journal', message: `journal: ${fault.message}` }] : [];
   if (!stats) return fault ? faults : [{ part: 'journal', message: 'journal: it does not answer' }];
-  const pendingOf = (name: string) => stats.sinks.find((sink) => sink.name === name)?.pending ?? 0;
+  const statsOf = (name: string) => stats.sinks.find((sink) => sink.name === name);
   return [
     // While all sources pause there is nothing wrong with each of them.
     ...faults,
@@ -44,12 +44,15 @@ export function problemsOf(
       : fault
         ? []
         : sources.flatMap((source) => late(source, started, now))),
-    ...sinks.flatMap((sink) => down(sink, pendingOf(sink.name), now)),
+    // Of one that is not required the status tells, and the gap.
+    ...sinks
+      .filter(({ name }) => statsOf(name)?.required !== false)
+      .flatMap((sink) => down(sink, statsOf(sink.name)?.pending ?? 0, now)),
   ];
 }
 
 function journalFull({ bytes, limitBytes, sinks }: JournalStats): Problem {
-  const most = sinks.toSorted((a, b) => b.pending - a.pending)[0];
+  const [most] = sinks.filter(({ required }) => required !== false).toSorted((a, b) => b.pending - a.pending);
   const whose = most ? `; most of it waits for sink ${most.name}` : '';
   const full = `journal: full (${spellSize(bytes)} of ${spellSize(limitBytes)}), all sources pause${whose}`;
   return { part: 'journal', message: full };

@@ -1,5 +1,5 @@
 import { type Coverage, latenessWithin, type Rhythm } from '../core/coverage.ts';
-import type { JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
+import type { GapStats, JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
 import type { Progress } from '../core/source.ts';
 import type { Problem } from './readiness.ts';
 import type { Failure, Moment, SinkVitals, SourceVitals, Vitals } from './vitals.ts';
@@ -19,6 +19,8 @@ export interface Status {
   /** As `/readyz`. */
   readonly ready: boolean;
   readonly problems: readonly Problem[];
+  /** Why the config of the file is not in use; `null`: it is, as far as it was loaded. */
+  readonly configRefused: FailureStatus | null;
   readonly sources: readonly SourceStatus[];
   /** `null`: it does not answer, or there is none. */
   readonly journal: JournalStatus | null;
@@ -69,10 +71,14 @@ export interface JournalStatus {
 
 export interface SinkStatus {
   readonly name: string;
+  /** All sources pause when what waits for it fills the journal. */
+  readonly required: boolean;
   /** `null`: not known, as no running relay was asked. */
   readonly connected: boolean | null;
   readonly pending: number;
   readonly oldestPending: string | null;
+  /** What it was knowingly not given. */
+  readonly gaps: GapsStatus | null;
   /** When it will have filled the journal, if it goes on as it does; `null`: not in sight, or not known. */
   readonly fullInSeconds: number | null;
   readonly unconfirmed: number | null;
@@ -83,6 +89,19 @@ export interface SinkStatus {
   /** What it takes for the receiver's word. */
   readonly confirms: string | null;
   readonly notes: readonly string[];
+}
+
+export interface GapsStatus {
+  readonly count: number;
+  /** At most: some of them may have been on their way. */
+  readonly records: number;
+  /** Times of these records. */
+  readonly oldest: string;
+  readonly newest: string;
+  /** When records were let go of last. */
+  readonly grown: string;
+  /** The sink has taken nothing since: more may follow. */
+  readonly open: boolean;
 }
 
 export interface FailureStatus {
@@ -99,7 +118,7 @@ export interface Findings {
   readonly problems: readonly Problem[];
   readonly now: Moment;
   /** Of the relay that runs, if it was asked. */
-  readonly vitals: Pick<Vitals, 'started' | 'sources' | 'sinks'> | undefined;
+  readonly vitals: Pick<Vitals, 'started' | 'refused' | 'sources' | 'sinks'> | undefined;
   /** When the backlog of a sink will have filled the journal; of a relay that was asked. */
   readonly filling?: { fullInSeconds(sink: string): number };
   readonly stats: JournalStats | undefined;
@@ -116,6 +135,7 @@ export function statusOf(found: Findings): Status {
     since: iso(vitals?.started.atMs),
     ready: problems.length === 0,
     problems,
+    configRefused: failureStatus(vitals?.refused),
     sources: found.progress.map(({ source: name, tenant, progress }) => {
       const isThis = (key: SourceKey) => key.source === name && key.tenant === tenant;
       const live = vitals?.sources.find((source) => isThis({ source: source.name, tenant: source.tenant }));
@@ -195,15 +215,17 @@ function rhythmStatus({ alerts, firstMs, lastMs, longestGapMs }: Rhythm): Produc
 }
 
 function sinkStatus(
-  { name, pending, oldestPendingMs }: SinkStats,
+  { name, pending, oldestPendingMs, required, gaps }: SinkStats,
   live: SinkVitals | undefined,
   fullIn = Number.POSITIVE_INFINITY,
 ): SinkStatus {
   return {
     name,
+    required: required !== false,
     connected: live?.connected ?? null,
     pending,
     oldestPending: iso(oldestPendingMs),
+    gaps: gapsStatus(gaps),
     fullInSeconds: Number.isFinite(fullIn) ? Math.round(fullIn) : null,
     unconfirmed: live?.unconfirmed ?? null,
     lastDelivered: iso(live?.delivered?.atMs),
@@ -212,6 +234,12 @@ function sinkStatus(
     confirms: live?.confirms ?? null,
     notes: live?.notes ?? [],
   };
+}
+
+export function gapsStatus(gaps: GapStats | undefined): GapsStatus | null {
+  if (!gaps) return null;
+  const { count, records, oldestMs, newestMs, grownMs, open } = gaps;
+  return { count, records, oldest: time(oldestMs), newest: time(newestMs), grown: time(grownMs), open };
 }
 
 function failureStatus(failure: Failure | undefined): FailureStatus | null {

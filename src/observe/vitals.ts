@@ -56,8 +56,9 @@ export class Vitals {
   readonly started: Moment;
   readonly #clock: Clock;
   #stopping = false;
-  readonly #sources: { readonly vitals: SourceVitals; readonly notes: () => readonly string[] }[] = [];
-  readonly #sinks: { readonly vitals: SinkVitals; readonly sink: Pick<Sink, 'confirms' | 'notes'> }[] = [];
+  #refused: Failure | undefined;
+  readonly #sources = new Map<string, { vitals: SourceVitals; notes: () => readonly string[] }>();
+  readonly #sinks = new Map<string, { vitals: SinkVitals; sink: Pick<Sink, 'confirms' | 'notes'> }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -77,18 +78,40 @@ export class Vitals {
     this.#stopping = true;
   }
 
+  /** A config was loaded while the relay runs: why it is not used, or that it is. */
+  config(refusal: string | undefined): void {
+    this.#refused =
+      refusal === undefined ? undefined : { ...this.moment(), reason: 'config', message: refusal };
+  }
+
+  /** The config of the file is another one than that in use, because it was refused. */
+  get refused(): Failure | undefined {
+    return this.#refused;
+  }
+
   get sources(): readonly SourceVitals[] {
-    return this.#sources.map(({ vitals, notes }) => ({ ...vitals, notes: notes() }));
+    return [...this.#sources.values()].map(({ vitals, notes }) => ({ ...vitals, notes: notes() }));
   }
 
   get sinks(): readonly SinkVitals[] {
-    return this.#sinks.map(({ vitals, sink }) => ({
+    return [...this.#sinks.values()].map(({ vitals, sink }) => ({
       ...vitals,
       confirms: sink.confirms,
       notes: sink.notes?.() ?? [],
     }));
   }
 
+  /** It has left the config. */
+  forgetSource(name: string, tenant: string): void {
+    this.#sources.delete(sourceKey(name, tenant));
+  }
+
+  /** It has left the config. */
+  forgetSink(name: string): void {
+    this.#sinks.delete(name);
+  }
+
+  /** Takes the place of one of the same name. */
   source(settings: Pick<SourceVitals, 'name' | 'tenant' | 'type' | 'everyMs'>) {
     const vitals: Writable<SourceVitals> = {
       ...settings,
@@ -98,7 +121,10 @@ export class Vitals {
       notes: [],
     };
     let source: Pick<Source, 'notes'> = {};
-    this.#sources.push({ vitals, notes: () => source.notes?.() ?? [] });
+    this.#sources.set(sourceKey(settings.name, settings.tenant), {
+      vitals,
+      notes: () => source.notes?.() ?? [],
+    });
     return {
       /** The source itself, which is made after whoever observes it. */
       is: (made: Pick<Source, 'notes'>) => {
@@ -116,11 +142,12 @@ export class Vitals {
     };
   }
 
+  /** Takes the place of one of the same name. */
   sink(name: string, sink: Pick<Sink, 'confirms' | 'notes'>) {
     const vitals: Writable<SinkVitals> = {
       name,
       connected: false,
-      changed: this.started,
+      changed: this.moment(),
       unconfirmed: 0,
       delivered: undefined,
       failure: undefined,
@@ -128,7 +155,7 @@ export class Vitals {
       confirms: undefined,
       notes: [],
     };
-    this.#sinks.push({ vitals, sink });
+    this.#sinks.set(name, { vitals, sink });
     return {
       connected: (connected: boolean) => {
         if (connected !== vitals.connected) vitals.changed = this.moment();
@@ -150,3 +177,5 @@ export class Vitals {
     };
   }
 }
+
+const sourceKey = (name: string, tenant: string) => JSON.stringify([name, tenant]);

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import { compareCursors } from '../core/cursor.ts';
 import type { Format } from '../core/format.ts';
 import type { Cursor, Journal, Loan, Position, Refusal } from '../core/journal.ts';
 import type { Match } from '../core/match.ts';
@@ -7,7 +8,7 @@ import type { Receipt, Rendered, Room, SendResult, Sink } from '../core/sink.ts'
 import type { Stop } from '../lib/stop.ts';
 import { isAbort, orAbort } from '../lib/wait.ts';
 import { type HeartbeatOptions, heartbeat, Pulse } from './heartbeat.ts';
-import { type Outcome, outcomesOf, refusalsOf } from './outcome.ts';
+import { type Outcome, outcomesOf, refusalsOf, withheldOf } from './outcome.ts';
 import { DeadLetterLimit } from './policies/dead-letter-limit.ts';
 import { Doubt } from './policies/doubt.ts';
 import { isBreak, Narrowing } from './policies/narrowing.ts';
@@ -25,7 +26,7 @@ export interface DeliverOptions {
   readonly format: Format;
   /** What the sink is given of all that the journal has. */
   readonly match: Match;
-  readonly journal: Pick<Journal, 'take' | 'peek' | 'advance' | 'follows' | 'mark'>;
+  readonly journal: Pick<Journal, 'take' | 'peek' | 'movedTo' | 'advance' | 'follows' | 'mark'>;
   /** Where the sink goes on from. */
   readonly from: Position;
   /** Most records in one send. */
@@ -158,8 +159,10 @@ async function session(
     const refused = refusalsOf(outcomes);
     const follow = outcomes.flatMap((outcome) => outcome.follow ?? []);
     // Only now: a crash above this line sends twice, it never forgets.
-    const { cursor, sequence, apart } = end;
-    journal.advance({ sink: name, cursor, sequence, ...(apart && { apart }), refused, follow });
+    const { cursor, stream, sequence, apart } = end;
+    const withheld = withheldOf(memory.done.cursor, outcomes);
+    const numbers = { stream, sequence, ...(apart && { apart }) };
+    journal.advance({ sink: name, cursor, ...numbers, refused, withheld, follow });
     memory.done = end;
     selection.settled(follow);
     narrowing.settled(end.cursor);
@@ -241,14 +244,43 @@ async function session(
   const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal, name);
 
   /** Everything written is confirmed, and everything confirmed is settled. */
-  const drain = async (): Promise<void> => {
+  const drain = async (isLast = false): Promise<void> => {
     await orAbort(queue.onIdle(), sending);
-    await orAbort(sink.confirm(sending), sending);
+    await orAbort(sink.confirm(sending, { isLast }), sending);
     await orAbort(settling, sending);
+  };
+
+  /** Where the journal has put the sink while it was in this stream: it has let go of what waited for it (K6). */
+  const movedTo = (): Position | undefined => {
+    const place = journal.movedTo(name);
+    return place && place.stream !== written.stream ? place : undefined;
+  };
+
+  const isLeftBehind = (): boolean => {
+    const place = movedTo();
+    return place !== undefined && compareCursors(written.cursor, place.cursor) < 0;
+  };
+
+  /**
+   * Goes on where the journal says, or where the sink is if that lies behind it already, in the new stream. Only when
+   * nothing is out: what had to be sent again would take numbers that others have had. What is in doubt is out, too.
+   */
+  const goOn = (): void => {
+    const place = movedTo();
+    if (!place) return;
+    const isBehind = isLeftBehind();
+    if (!isBehind && compareCursors(memory.done.cursor, written.cursor) !== 0) return;
+    written = isBehind ? place : { ...place, cursor: written.cursor };
+    memory.done = written;
+    narrowing.settled(written.cursor);
   };
 
   const write = async (): Promise<void> => {
     while (!writing.aborted) {
+      if (movedTo()) {
+        await drain();
+        goOn();
+      }
       // One batch is made ready while another is being written, no more.
       await orAbort(queue.onSizeLessThan(1), writing);
       const nothingOut = unconfirmed.records === 0;
@@ -257,7 +289,7 @@ async function session(
       const bound = { bytes, records: Math.min(records, narrowing.limit) };
       const left = roomLeft(present, bound, unconfirmed, unwritten);
       if (left.records < 1 && !nothingOut) {
-        await drain();
+        await orAbort(drain(), writing);
         continue;
       }
       if (options.heartbeat && pulse?.isDue) {
@@ -267,11 +299,11 @@ async function session(
       }
       const room = { ...left, records: Math.min(left.records, rate.burst) };
       const loan = pulse ? await pulse.before(writing, takeNext) : await takeNext(writing);
-      if (loan === undefined) continue;
+      if (loan === undefined || isLeftBehind()) continue;
       const choices = await orAbort(selection.choose(loan.records), writing);
       const batch = make(loan, choices, written, room, nothingOut);
       if (batch === undefined) {
-        await drain();
+        await orAbort(drain(), writing);
         continue;
       }
       send(batch);
@@ -307,12 +339,13 @@ async function session(
   try {
     await sink.open(sending);
     observer.connected(true);
+    goOn();
     if (narrowing.suspect) await probe(narrowing.suspect);
     await write().catch((error) => {
       if (!isAbort(error) || !writing.aborted) throw error;
     });
     // Asked to stop: what is written still gets its confirmation, so that it is not sent twice.
-    await drain();
+    await drain(true);
   } catch (caught) {
     if (row) {
       await queue.onIdle();

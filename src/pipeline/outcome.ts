@@ -1,6 +1,7 @@
-import type { Follow, Position, Refusal } from '../core/journal.ts';
+import type { Cursor, Follow, Position, Refusal, Withheld } from '../core/journal.ts';
 import type { RelayRecord } from '../core/record.ts';
 import type { SendResult } from '../core/sink.ts';
+import { joinWithheld } from '../core/withheld.ts';
 import type { Step } from './render.ts';
 
 /** What became of one record, once the sink has answered. */
@@ -33,4 +34,16 @@ export function outcomesOf(steps: readonly Step[], result: SendResult): Outcome[
 /** What will be a dead letter once the outcomes are settled. */
 export function refusalsOf(outcomes: readonly Outcome[]): Refusal[] {
   return outcomes.flatMap(({ refusal, rejection }) => refusal ?? rejection ?? []);
+}
+
+/** What of the records after `from` the sink is not given. */
+export function withheldOf(from: Cursor, outcomes: readonly Outcome[]): Withheld[] {
+  let after = from;
+  const withheld: Withheld[] = [];
+  for (const { end, delivered, filtered } of outcomes) {
+    const upTo = end.cursor;
+    if (!delivered) withheld.push({ after, upTo, why: filtered === undefined ? 'refused' : 'filtered' });
+    after = upTo;
+  }
+  return joinWithheld([], withheld);
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sinksForgetCommand, sinksListCommand } from '../../src/cli/sinks.ts';
 import { openControl } from '../../src/control/server.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { open, quiet } from '../journal/harness.ts';
+import { aPage, open, quiet, someRecords } from '../journal/harness.ts';
 import { aKeptState, aRunningRelay, run, sinkNamed } from './kept-state.ts';
 
 const forget = (config: string, name: string, json = false) =>
@@ -21,10 +21,27 @@ describe('sinks list', () => {
     const { code, lines } = await run(sinksListCommand, { config });
     expect(code).toBe(0);
     expect(lines).toEqual([
-      '  SINK  STATE       PENDING  OLDEST  ORPHANED FOR  FORGOTTEN',
-      expect.stringMatching(/^ {2}old {3}orphaned {4}2 {8}\S+ +\S+ +in \S+( \S+)?$/),
-      expect.stringMatching(/^ {2}siem {2}configured {2}1 {8}\S+ +- +-$/),
+      '  SINK  STATE       PENDING  OLDEST  GAPS  ORPHANED FOR  FORGOTTEN',
+      expect.stringMatching(/^ {2}old {3}orphaned {4}2 {8}\S+ +- +\S+ +in \S+( \S+)?$/),
+      expect.stringMatching(/^ {2}siem {2}configured {2}1 {8}\S+ +- +- +-$/),
     ]);
+  });
+
+  it('K6: shows what a sink was not given, and says so when it is forgotten with it', async () => {
+    const { config, state } = await aKeptState();
+    const journal = await open(state, { maxBytes: 1 });
+    // Everything is too much for it, but for the last batch and what siem needs.
+    await journal.register([sinkNamed('siem'), { ...sinkNamed('old'), required: false }]);
+    await journal.append(aPage(someRecords(['c'])));
+    journal.advance({ sink: 'siem', cursor: { batch: 2, index: 0 }, sequence: 2, refused: [] });
+    await journal.flush();
+    await journal.register([sinkNamed('siem')]);
+    await journal.close();
+    const { lines } = await run(sinksListCommand, { config });
+    expect(lines[1]).toMatch(/^ {2}old {3}orphaned {4}1 {8}\S+ +at most 2 +\S+ +in /);
+    expect((await forget(config, 'old')).text).toBe(
+      'sink old is forgotten; 1 record that waited for it will not be told, nor what it missed before, at most 2 records\n',
+    );
   });
 
   it('says when each is forgotten, as JSON', async () => {

@@ -35,6 +35,7 @@ const aStatus = (directory: string): Status => ({
   running: true,
   since: ago(HOUR),
   ready: false,
+  configRefused: null,
   problems: [{ part: 'sink', name: 'siem', message: `sink siem: down for 6m: ${lastFailure.message}` }],
   sources: [
     {
@@ -63,9 +64,18 @@ const aStatus = (directory: string): Status => ({
   sinks: [
     {
       name: 'siem',
+      required: false,
       connected: true,
       pending: 12,
       oldestPending: ago(2 * HOUR),
+      gaps: {
+        count: 2,
+        records: 130,
+        oldest: '2025-03-02T10:00:00.000Z',
+        newest: '2025-03-04T07:00:00.000Z',
+        grown: ago(HOUR),
+        open: true,
+      },
       fullInSeconds: 5_400,
       unconfirmed: 3,
       lastDelivered: null,
@@ -174,6 +184,8 @@ describe('status of a relay that answers', () => {
       'Sinks',
       '  SINK  STATE    PENDING  OLDEST  FULL IN  UNCONFIRMED  DELIVERED  CONFIRMED BY',
       '  siem  failing  12       2h      1h 30m   3            -          delay',
+      '    siem: was not given at most 130 records of 2025-03-02T10:00:00Z to 2025-03-04T07:00:00Z, in 2 gaps; ' +
+        'the last were let go of 1h ago, and it has taken nothing since',
       '    siem: the receiver never answers',
       expect.stringMatching(/^ {4}siem: failed \ds ago: nobody listens \[2J sink siem: fine$/),
       '',

@@ -14,7 +14,7 @@ describe('Config', () => {
     const hostOf = (sink: SinkConfig): string | undefined => {
       if (sink.type === 'syslog') {
         expectTypeOf(sink.port).toEqualTypeOf<number | undefined>();
-        expectTypeOf(sink.confirm.every).toEqualTypeOf<number>();
+        expectTypeOf(sink.confirm?.every).toEqualTypeOf<number | undefined>();
         return sink.host;
       }
       // @ts-expect-error `host` belongs to `syslog` only

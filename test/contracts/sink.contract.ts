@@ -144,6 +144,17 @@ export function describeSinkContract(
       await sink.confirm(never);
     });
 
+    it('a last confirm() confirms, and nothing is lost by a send that comes all the same', async () => {
+      await sink.open(never);
+      const first = await sink.send(rendered(2), never);
+      await sink.confirm(never, { isLast: true });
+      expect(await first.confirmed).toEqual({ refused: [] });
+      const second = await sink.send(rendered(2, 3), never);
+      await sink.confirm(never, { isLast: true });
+      expect(await second.confirmed).toEqual({ refused: [] });
+      await expect.poll(() => harness.arrived()).toEqual(messages(rendered(4)));
+    });
+
     it('confirm() may be called while a send runs', async () => {
       await sink.open(never);
       const sends = [sink.send(rendered(50), never)];

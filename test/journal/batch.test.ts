@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stateFields } from '../../src/core/changes.ts';
 import { type JsonObject, outcomes, type RelayRecord } from '../../src/core/record.ts';
 import {
   Cutter,
@@ -27,6 +28,7 @@ const anyRecord: fc.Arbitrary<StoredRecord> = fc.record({
   timeMs: fc.integer(),
   severity: anyText,
   createdMs: fc.integer(),
+  changed: fc.array(fc.record({ field: fc.constantFrom(...stateFields), from: anyText, to: anyText })),
   json: fc
     .record({ body: fc.jsonValue(), long: fc.bigInt({ min: 2n ** 53n, max: 2n ** 64n }) })
     .chain((body) => fc.constantFrom(stringifyJson(body), JSON.stringify({ pretty: [1, '\n'] }, null, 2))),
@@ -47,8 +49,27 @@ describe('decodeRecords()', () => {
     );
   });
 
+  it('reads what an older version wrote', () => {
+    const text = '["alert","alerts","contoso","a","5",0,"update",7,"high",6,7]\n{"b":1}\n';
+    expect(decodeRecords(1, text)).toEqual([
+      {
+        kind: 'alert',
+        source: 'alerts',
+        tenant: 'contoso',
+        id: 'a',
+        revision: 5n,
+        unrevised: 0,
+        outcome: 'update',
+        timeMs: 7,
+        severity: 'high',
+        createdMs: 6,
+        body: { b: 1 },
+      },
+    ]);
+  });
+
   it('refuses a format that it does not know', () => {
-    expect(() => decodeRecords(FORMAT + 1, '')).toThrow(/format 2/);
+    expect(() => decodeRecords(FORMAT + 1, '')).toThrow(/format 3/);
   });
 });
 

@@ -2,6 +2,7 @@ import {
   chmodSync,
   copyFileSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -62,6 +63,20 @@ describe('the files of a journal', () => {
     prepareDirectory(state, (message) => warnings.push(message));
     expect(mode(state)).toBe('755');
     expect(warnings).toEqual([expect.stringContaining(`chmod 700 ${state}`)]);
+  });
+
+  it('K9: are not made on a network file system', () => {
+    const onNfs = () =>
+      prepareDirectory(
+        state,
+        (message) => expect.fail(message),
+        () => ({ type: 0x6969 }),
+      );
+    expect(onNfs).toThrow(JournalError);
+    expect(onNfs).toThrow(
+      new RegExp(`${state} is on a network file system \\(NFS\\).*Set state\\.directory to`),
+    );
+    expect(readdirSync(state)).toEqual([]);
   });
 
   it('can be locked once, and again when the holder has gone', () => {

@@ -29,6 +29,37 @@ describe('judge()', () => {
     expect(judge(record, { fingerprints: [], newest: 50n }, all)).toBe('duplicate');
   });
 
+  describe('K6: where what was seen has been forgotten above the floor', () => {
+    const forgotten = { seen: 60n, states: 0n };
+    const older = { seen: 60n, states: 55n };
+    it.each([
+      ['an unknown id is new while all ids are known', record, unknown, forgotten, 'new'],
+      ['a later revision is an update', record, { fingerprints: [], newest: 49n }, older, 'update'],
+      [
+        'an id from before we know all ids is an update',
+        { ...record, revision: 70n },
+        unknown,
+        older,
+        'update',
+      ],
+    ])('%s', (_, given, known, since, outcome) => {
+      expect(judge(given, known, all, since)).toEqual({ outcome, unrevised: 0 });
+    });
+
+    it.each([
+      ['an unknown id', unknown, older],
+      ['an earlier revision', { fingerprints: [], newest: 51n }, forgotten],
+    ])('%s may have been told: it is not told again', (_, known, since) => {
+      expect(judge(record, known, all, since)).toBe('unknown');
+      expect(judge(record, known, { ...all, updates: 'none' }, since)).toBe('unknown');
+    });
+
+    it('what nobody asked for is told as ever', () => {
+      const expected = { outcome: 'update', unrevised: 0 };
+      expect(judge({ ...record, revision: 0n }, unknown, all, older)).toEqual(expected);
+    });
+  });
+
   it('another body under the same revision is unrevised, and counted', () => {
     const known = { fingerprints: ['1', '2'], newest: 50n };
     expect(judge(record, known, all)).toEqual({ outcome: 'unrevised', unrevised: 2 });

@@ -1,18 +1,36 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import { pathsIn } from '../../src/journal/database.ts';
 import { sources } from '../../src/sources/index.ts';
-import { aDirectory, aPage, open, START, someRecords, takeAll } from './harness.ts';
+import { aSourceRecord } from '../support/records.ts';
+import { aDirectory, aPage, aStore, DAY_MS, MIB, open, START, someRecords, takeAll } from './harness.ts';
 
 const siem = { name: 'siem', startFrom: 'journal', shape: 'cef' } as const;
 const stored = new URL('../fixtures/checkpoints/graph-alerts-2.json', import.meta.url);
 const checkpoint = readFileSync(stored, 'utf8').trim();
 
 /** Undoes what each version of the schema has added, from the second on. */
-const undoing = ['DROP TABLE followed', 'DROP TABLE coverage', 'DROP TABLE apart; DROP INDEX batch_target'];
+const undoing = [
+  'DROP TABLE followed',
+  'DROP TABLE coverage',
+  'DROP TABLE apart; DROP INDEX batch_target',
+  'DROP TABLE extent',
+  'DROP TABLE given; DROP TABLE withheld',
+  'ALTER TABLE alert_state DROP COLUMN state',
+  'DROP TABLE gap; ALTER TABLE sink DROP COLUMN required',
+];
 
-it.each([1, 2, 3])(
+/** Makes the journal one of that version. */
+function undo(state: string, schema: number): void {
+  const database = new DatabaseSync(pathsIn(state).journal);
+  for (const step of undoing.slice(schema - 1)) database.exec(step);
+  database.exec(`PRAGMA user_version = ${schema}`);
+  database.close();
+}
+
+it.each([1, 2, 3, 4, 5, 6, 7])(
   'G22: an upgrade from schema %i forgets nothing, and tells nothing again',
   async (schema) => {
     using directory = aDirectory();
@@ -23,10 +41,7 @@ it.each([1, 2, 3])(
     const { ends } = await before.take(START, 1, AbortSignal.timeout(10_000));
     before.advance({ sink: 'siem', cursor: ends[0]!, sequence: 1, refused: [] });
     await before.close();
-    const database = new DatabaseSync(pathsIn(directory.state).journal);
-    for (const step of undoing.slice(schema - 1)) database.exec(step);
-    database.exec(`PRAGMA user_version = ${schema}`);
-    database.close();
+    undo(directory.state, schema);
 
     const after = await open(directory.state);
     expect(await after.checkpoint({ source: 'alerts', tenant: 'contoso' })).toBe(checkpoint);
@@ -39,6 +54,33 @@ it.each([1, 2, 3])(
     await after.close();
   },
 );
+
+it('Q4 G22: a full journal is brought up to date, stays full, and goes on', () => {
+  using directory = aDirectory();
+  const options = { directory: directory.state, maxBytes: MIB, retentionMs: 7 * DAY_MS, version: '1.0.0' };
+  const before = aStore(options, () => {});
+  before.commit(() => void before.register([siem]));
+  const add = (id: string) => {
+    const noise = randomBytes(50_000).toString('hex');
+    before.commit(() => void before.append(aPage([aSourceRecord({ id, noise })])));
+  };
+  while (!before.stats().paused) add(`a${before.lastBatch}`);
+  // Its log counts, too, and is gone once it has been closed.
+  for (const id of ['b', 'c', 'd']) add(id);
+  const { pending } = before.stats();
+  before.close();
+  undo(directory.state, 1);
+
+  const after = aStore(options, () => {});
+  expect(after.stats()).toMatchObject({ paused: true, pending });
+  expect(after.read(START)?.batches[0]?.id).toBe(1);
+  const step = { sink: 'siem', cursor: { batch: pending, index: 0 }, sequence: pending, refused: [] };
+  after.commit(() => after.advance([step]));
+  expect(after.stats()).toMatchObject({ paused: false, pending: 0 });
+  after.commit(() => void after.append(aPage(someRecords(['next']))));
+  expect(after.stats()).toMatchObject({ pending: 1 });
+  after.close();
+});
 
 it('G22: a source goes on from the checkpoint that an older version has stored', () => {
   expect(sources[0].progress(checkpoint)).toEqual({

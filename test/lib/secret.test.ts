@@ -36,7 +36,7 @@ describe('Secret', () => {
       return outside.text;
     };
     const rotating = new Secret('first');
-    rotating.follow(new Reread('first', read, { clock: () => outside.now }));
+    rotating.follow(new Reread('first', read, { clock: () => outside.now }), '/run/secrets/x');
     const before = rotating.revealAll();
     expect(rotating.reveal()).toBe('first');
     expect(rotating.revealAll()).toBe(before);
@@ -57,7 +57,7 @@ describe('Secret', () => {
   it('remembers a bounded number of what it was', () => {
     let text = 'secret-0';
     const rotating = new Secret(text);
-    rotating.follow(new Reread(text, () => text));
+    rotating.follow(new Reread(text, () => text), '/run/secrets/x');
     for (let n = 1; n < 50; n++) {
       text = `secret-${n}`;
       rotating.look();

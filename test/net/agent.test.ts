@@ -93,7 +93,7 @@ describe('openAgent()', () => {
     const proxy = await startProxy();
     let text = CANARY;
     const password = new Secret(text);
-    password.follow(new Reread(text, () => text));
+    password.follow(new Reread(text, () => text), '/run/secrets/x');
     const proxyLogin = { user: 'DOM\\user', password };
     const { page } = open({ ...settings, ca: proxy.caFile, proxy: proxy.origin, proxyLogin });
     const basic = (given: string) => `Basic ${Buffer.from(`DOM\\user:${given}`).toString('base64')}`;

@@ -371,7 +371,7 @@ describe('client-secret', () => {
       return outside.text;
     };
     const clientSecret = new Secret(CANARY_SECRET);
-    clientSecret.follow(new Reread(CANARY_SECRET, read, { clock: () => outside.now }));
+    clientSecret.follow(new Reread(CANARY_SECRET, read, { clock: () => outside.now }), '/run/secrets/x');
     const settings: CredentialSettings = { type: 'client-secret', clientId: CLIENT_ID, clientSecret };
     return { outside, settings };
   }

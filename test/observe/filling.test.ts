@@ -15,12 +15,13 @@ function scene() {
     /** A minute later so many wait for each sink, of all records that are there. */
     look(
       waiting: Record<string, number>,
-      { records = Math.max(...Object.values(waiting)), paused = false } = {},
+      { records = Math.max(...Object.values(waiting)), paused = false, spared = '' } = {},
     ) {
       const sinks = Object.entries(waiting).map(([name, pending]) => ({
         name,
         pending,
         oldestPendingMs: undefined,
+        ...(name === spared && { required: false as const }),
       }));
       filling.look({ bytes: records * 1_024, limitBytes: 1_024_000, records, paused, sinks }, steadyMs);
       steadyMs += MINUTE;
@@ -93,6 +94,17 @@ describe('Filling', () => {
     ]);
     look({ siem: 600, archive: 0 });
     expect(said()).toHaveLength(4);
+  });
+
+  it('K6: says what will become of a sink that is not required, for which nobody pauses', () => {
+    const { filling, look, said } = scene();
+    look({ siem: 600, lake: 900 }, { records: 900, paused: true, spared: 'lake' });
+    expect(filling.fullInSeconds('siem')).toBe(0);
+    expect(filling.fullInSeconds('lake')).toBe(Number.POSITIVE_INFINITY);
+    expect(said().at(-1)).toMatch(
+      /; what is oldest is let go of when it is full, for the sink is not required$/,
+    );
+    expect(said()[0]).not.toContain('let go');
   });
 
   it('warns of a backlog that it finds', () => {

@@ -146,7 +146,7 @@ describe('S11: a secret', () => {
   it('S11: hides what a secret was, and what it has become while we run', () => {
     let text = 'canary-first';
     const secret = new Secret(text);
-    secret.follow(new Reread(text, () => text));
+    secret.follow(new Reread(text, () => text), '/run/secrets/x');
     const lines: string[] = [];
     const log = openLogger('info', { write: (line: string) => void lines.push(line) }, [secret]);
     log.info({}, 'canary-first canary-second');

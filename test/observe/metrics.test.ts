@@ -15,7 +15,14 @@ const stats: JournalStats = {
   bytes: 4096,
   limitBytes: 8192,
   paused: true,
-  sinks: [{ name: 'siem', pending: 3, oldestPendingMs: NOW - 5_000 }],
+  sinks: [
+    {
+      name: 'siem',
+      pending: 3,
+      oldestPendingMs: NOW - 5_000,
+      gaps: { count: 1, records: 40, oldestMs: 0, newestMs: 0, grownMs: 0, open: false },
+    },
+  ],
   deadLetters: [{ kind: 'sink', name: 'siem', count: 2 }],
 };
 
@@ -37,6 +44,8 @@ const told: Appended['told'] = [
 
 const PROMISED = [
   'build_info',
+  'config_last_reload_successful',
+  'config_reloads_total',
   'credential_expires_seconds',
   'dead_letters',
   'delivery_seconds',
@@ -49,6 +58,7 @@ const PROMISED = [
   'journal_records',
   'sink_connected',
   'sink_failures_total',
+  'sink_gap_records',
   'sink_oldest_pending_seconds',
   'sink_pending_records',
   'sink_records_total',
@@ -115,6 +125,7 @@ describe('openMetrics()', () => {
       'sink_connected{sink="siem"}',
       'sink_unconfirmed_records{sink="siem"}',
       'sink_pending_records{sink="siem"}',
+      'sink_gap_records{sink="siem"}',
       'sink_oldest_pending_seconds{sink="siem"}',
       'sink_send_seconds_count{sink="siem"}',
       'delivery_seconds_count{sink="siem"}',
@@ -199,6 +210,7 @@ describe('openMetrics()', () => {
       journal_paused: 1,
       'dead_letters{kind="sink",name="siem"}': 2,
       'sink_pending_records{sink="siem"}': 3,
+      'sink_gap_records{sink="siem"}': 40,
       'journal_full_in_seconds{sink="siem"}': 3_600,
       'sink_oldest_pending_seconds{sink="siem"}': 6.5,
     });

@@ -84,6 +84,19 @@ describe('problemsOf()', () => {
     ]);
   });
 
+  it('F2: is ready when a sink that is not required is down, and never says that sources pause for it', () => {
+    const { sink, source, pass, problems } = scene();
+    sink.connected(false);
+    pass(60 * MINUTE);
+    source.healthy();
+    const lake = { name: 'siem', pending: 9, oldestPendingMs: 1, required: false } as const;
+    expect(problems(stats({ sinks: [lake] }))).toEqual([]);
+    const sinks = [lake, { name: 'archive', pending: 4, oldestPendingMs: 1 }];
+    expect(problems(stats({ paused: true, bytes: 2 ** 30, sinks }))).toEqual([
+      expect.stringMatching(/most of it waits for sink archive$/),
+    ]);
+  });
+
   it('is not ready when a sink has been disconnected for five minutes', () => {
     const { sink, source, pass, problems } = scene();
     sink.connected(false);

@@ -79,6 +79,7 @@ describe('reportOn()', () => {
     sink.delivered();
     pass(1_500);
     expect(await report.status()).toEqual({
+      configRefused: null,
       version: '1.2.3',
       directory: '/var/lib/relay',
       running: true,
@@ -119,9 +120,11 @@ describe('reportOn()', () => {
       sinks: [
         {
           name: 'siem',
+          required: true,
           connected: true,
           pending: 2,
           oldestPending: '2025-03-04T11:59:00.000Z',
+          gaps: null,
           fullInSeconds: 3_600,
           unconfirmed: 2,
           lastDelivered: '2025-03-04T12:00:00.000Z',

@@ -19,6 +19,7 @@ const aStatus: Status = {
   since: null,
   ready: true,
   problems: [],
+  configRefused: null,
   sources: [],
   journal: null,
   sinks: [],

@@ -29,6 +29,10 @@ const peers = {
     files: ['/usr/sbin/rsyslogd', `/usr/lib/${debian}/rsyslog/lmnsd_gtls.so`],
     install: install('rsyslog rsyslog-gnutls'),
   },
+  'rsyslog-relp': {
+    files: ['/usr/sbin/rsyslogd', `/usr/lib/${debian}/rsyslog/imrelp.so`],
+    install: install('rsyslog rsyslog-relp'),
+  },
   lognormalizer: { files: ['/usr/bin/lognormalizer'], install: install('liblognorm-utils') },
   'syslog-ng': { files: [SYSLOG_NG], install: 'scripts/fetch-syslog-ng.sh' },
   buildah: { files: ['/usr/bin/buildah'], install: install('buildah'), probe: mustBeRoot },

@@ -19,19 +19,32 @@ export interface RsyslogOptions extends SyslogPeerOptions {
   readonly cef?: boolean;
   /** What it reads is written to its file before it reads on. Else it has a queue in memory, which a kill empties. */
   readonly direct?: boolean;
+  /** Takes a millisecond for each message out of that queue, as with a slow disk. */
+  readonly slow?: boolean;
+  /** Takes RELP too, on two further ports; needs `rsyslog-relp`. */
+  readonly relp?: boolean;
 }
 
 export interface Rsyslog extends SyslogPeer<RsyslogMessage> {
   /** For plain TCP; it takes both framings there. */
   readonly port: number;
+  readonly relpPort: number;
+  /** Takes only who shows the certificate that `tls` says. */
+  readonly relpTlsPort: number;
 }
 
-type Ports = Readonly<Record<'tcp' | 'udp' | 'tls', number>>;
+type Ports = Readonly<Record<'tcp' | 'udp' | 'tls' | 'relp' | 'relpTls', number>>;
 
 /** A real rsyslogd in a folder of its own, ready to take connections. See `missing.ts` for when it is not there. */
 export async function startRsyslog(options: RsyslogOptions = {}): Promise<Rsyslog> {
   const folder = mkdtempSync(join(tmpdir(), 'rsyslog-'));
-  const ports = { tcp: await freePort(), udp: await freePort(), tls: await freePort() };
+  const ports = {
+    tcp: await freePort(),
+    udp: await freePort(),
+    tls: await freePort(),
+    relp: await freePort(),
+    relpTls: await freePort(),
+  };
   const { ca, server } = await testCertificates();
   writeFileSync(join(folder, 'ca.crt'), ca);
   const pair = writeKeyPair(folder, 'server', server[options.tls?.server ?? 'good']);
@@ -41,13 +54,22 @@ export async function startRsyslog(options: RsyslogOptions = {}): Promise<Rsyslo
     command: PROGRAM,
     args: ['-n', '-f', join(folder, 'rsyslog.conf'), '-i', join(folder, 'pid')],
     isReady: () =>
-      isBound('tcp', ports.tcp) && isBound('udp', ports.udp) && (!options.tls || isBound('tcp', ports.tls)),
+      isBound('tcp', ports.tcp) &&
+      isBound('udp', ports.udp) &&
+      (!options.tls || isBound('tcp', ports.tls)) &&
+      (!options.relp || (isBound('tcp', ports.relp) && isBound('tcp', ports.relpTls))),
   });
   const output = join(folder, 'messages.jsonl');
   const peer = await startPeer(process, output, parse, () =>
     rmSync(folder, { recursive: true, force: true }),
   );
-  return { ...peer, port: ports.tcp, portFor: ({ transport }) => ports[transport] };
+  return {
+    ...peer,
+    port: ports.tcp,
+    relpPort: ports.relp,
+    relpTlsPort: ports.relpTls,
+    portFor: ({ transport }) => ports[transport],
+  };
 }
 
 /**
@@ -56,7 +78,7 @@ export async function startRsyslog(options: RsyslogOptions = {}): Promise<Rsyslo
  * takes a certificate with a wrong one.
  */
 function config(folder: string, ports: Ports, server: KeyPair, options: RsyslogOptions): string {
-  const { cef = false, direct = false, maxMessageBytes = 8192, tls } = options;
+  const { cef = false, direct = false, maxMessageBytes = 8192, relp = false, slow = false, tls } = options;
   const fields = {
     pri: 'name="pri"',
     time: 'name="timereported" dateFormat="rfc3339"',
@@ -74,6 +96,10 @@ function config(folder: string, ports: Ports, server: KeyPair, options: RsyslogO
   const tree = cef ? ' constant(value=",\\"tree\\":") property(name="$!")' : '';
   const clients =
     tls?.clients === false ? 'authMode="anon"' : `authMode="x509/name" permittedPeer=["${CLIENT_NAME}"]`;
+  const slowdown = slow
+    ? 'queue.type="LinkedList" queue.size="100000" queue.dequeueBatchSize="1" queue.dequeueSlowdown="1000"'
+    : '';
+  const queue = direct ? 'queue.type="Direct"' : slowdown;
   return `
 global(workDirectory="${folder}" maxMessageSize="${maxMessageBytes}" parser.escapeControlCharactersOnReceive="off"
   defaultNetstreamDriverCAFile="${folder}/ca.crt"
@@ -84,7 +110,7 @@ ${cef ? 'module(load="mmnormalize")' : ''}
 template(name="line" type="list") {
   constant(value="{") ${properties.join(' constant(value=",") ')}${tree} constant(value="}\\n")
 }
-ruleset(name="all" ${direct ? 'queue.type="Direct"' : ''}) {
+ruleset(name="all" ${queue}) {
   ${cef ? `action(type="mmnormalize" rulebase="${folder}/cef.rb" path="$!cef")` : ''}
   action(type="omfile" file="${folder}/messages.jsonl" template="line")
 }
@@ -96,6 +122,16 @@ ${
   streamDriver.name="gtls" streamDriver.mode="1" streamDriver.${clients})`
     : ''
 }
+${relp ? relpInputs(folder, ports, server) : ''}
+`;
+}
+
+function relpInputs(folder: string, ports: Ports, server: KeyPair): string {
+  return `
+module(load="imrelp")
+input(type="imrelp" address="127.0.0.1" port="${ports.relp}" ruleset="all")
+input(type="imrelp" address="127.0.0.1" port="${ports.relpTls}" ruleset="all" tls="on" tls.caCert="${folder}/ca.crt"
+  tls.myCert="${server.cert}" tls.myPrivKey="${server.key}" tls.authMode="name" tls.permittedPeer=["${CLIENT_NAME}"])
 `;
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Withheld } from '../../src/core/journal.ts';
 import type { RelayRecord } from '../../src/core/record.ts';
 import { delivery } from '../../src/pipeline/deliver.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
@@ -65,7 +66,7 @@ describe('delivery() to a sink with a match', () => {
     expect(healthy).toBe(0);
   });
 
-  it('R8 Q8: whatever fails whenever, gives the same records the same numbers, and all that is owed', async () => {
+  it('R8 Q8 K5: whatever fails whenever, gives the same records the same numbers, and all that is owed', async () => {
     const life = fc.record({
       id: fc.constantFrom('a', 'b', 'c'),
       severity: fc.constantFrom('low', 'high'),
@@ -99,12 +100,19 @@ describe('delivery() to a sink with a match', () => {
           expect(lastCopies(told(sink.confirmed))).toEqual(expected);
           // Also what was written and never answered for had its number.
           expect(expected).toEqual(expect.arrayContaining(told(sink.written)));
+          // The journal is told exactly which ones were passed over.
+          const passed = journal.advances.flatMap(({ withheld = [] }) => withheld.flatMap(indexesOf));
+          const notOwed = records.flatMap((record, index) => (owed.includes(record) ? [] : index));
+          expect(passed).toEqual(notOwed);
         },
       ),
       { numRuns: 60 },
     );
   });
 });
+
+const indexesOf = ({ after, upTo }: Withheld): number[] =>
+  Array.from({ length: upTo.index - after.index }, (_, count) => after.index + 1 + count);
 
 /** R8 in its plainest form. */
 function owedOf(records: readonly RelayRecord[]): RelayRecord[] {

@@ -168,6 +168,10 @@ describe('delivery() to a sink that refuses', () => {
     ]);
     expect(part.taken()).toEqual(['a0#1', 'a1#2', 'a3#4']);
     expect(part.failures).toEqual([]);
+    const place = (index: number) => ({ batch: 1, index });
+    expect(part.journal.advances.flatMap(({ withheld = [] }) => withheld)).toEqual([
+      { after: place(1), upTo: place(2), why: 'refused' },
+    ]);
   });
 
   it('S9: sets a record aside when a heartbeat is accepted after it', async () => {

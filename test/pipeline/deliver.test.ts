@@ -121,6 +121,28 @@ describe('delivery()', () => {
     expect(refused).toMatchObject([{ record: { id: 'a1' }, reason: 'format', detail: 'Error: odd' }]);
   });
 
+  it('asks for a last confirmation also while it waits for one because there is no room', async () => {
+    const journal = new MemoryJournal(records(3));
+    const { promise: confirmed, resolve } = Promise.withResolvers<SendResult>();
+    const soft = new AbortController();
+    let out = 0;
+    const sink = custom({
+      async send(batch) {
+        out += batch.length;
+        return { confirmed };
+      },
+      window: () => ({ records: 2 - out, bytes: 1000 }),
+      async confirm(_, how) {
+        if (how?.isLast) return resolve({ refused: [] });
+        soft.abort();
+        await new Promise(() => {});
+      },
+    });
+    const stop = { soft: soft.signal, hard: new AbortController().signal };
+    await delivery(deliverOptions(journal, sink))(stop, () => {});
+    expect(journal.advances.at(-1)).toMatchObject({ cursor: { index: 1 } });
+  });
+
   it('asks for a last confirmation when it is stopped, so that nothing is sent twice', async () => {
     const journal = new MemoryJournal(records(2));
     const sink = new ScriptedSink();

@@ -93,9 +93,9 @@ export async function scene(alerts: number, rate: number, faults: readonly Fault
   return { relay, isConserved };
 }
 
-/** Kills a relay so often, at any moment, while 3,000 alerts are raised and changed and eight faults are on. */
-export async function killAtRandom(times: number): Promise<void> {
-  const { relay, isConserved } = await scene(3_000, 120, eightFaults);
+/** Kills a relay so often, at any moment, while so many alerts are raised and changed and eight faults are on. */
+export async function killAtRandom(times: number, alerts: number): Promise<void> {
+  const { relay, isConserved } = await scene(alerts, 120, eightFaults);
   const kills: number[] = [];
   relay.start();
   while (kills.length < times) {

@@ -9,7 +9,7 @@ import { type RsyslogMessage, startRsyslog } from '../peers/rsyslog.ts';
 import { cefId, ticks } from '../support/oracle.ts';
 import { RelayProcess } from '../support/relay-process.ts';
 
-const missing = whyMissing('rsyslog');
+const missing = whyMissing('rsyslog-relp');
 const folder = join(import.meta.dirname, '../fixtures/graph');
 
 interface Alert {
@@ -139,54 +139,56 @@ afterEach(async () => {
 });
 
 describe.skipIf(missing)(`run, from simulate to a real rsyslog${missing ? `: ${missing}` : ''}`, () => {
-  it.each(['lf', 'octet-counting'])(
-    'S4 S6: with %s framing every id arrives once, and is read back field by field',
-    async (framing) => {
-      const directory = mkdtempSync(join(tmpdir(), 'relay-rsyslog-'));
-      closers.push(() => rmSync(directory, { recursive: true, force: true }));
-      const simulator = await startSimulator({ input: alerts });
-      closers.push(() => simulator.close());
-      const rsyslog = await startRsyslog({ cef: true });
-      closers.push(() => rsyslog.stop());
-      const sink = `sinks:
+  it.each([
+    ['lf', 'framing: lf'],
+    ['octet counting', 'framing: octet-counting'],
+    ['RELP', 'transport: relp'],
+  ])('S4 S6: with %s every id arrives once, and is read back field by field', async (_, setting) => {
+    const directory = mkdtempSync(join(tmpdir(), 'relay-rsyslog-'));
+    closers.push(() => rmSync(directory, { recursive: true, force: true }));
+    const simulator = await startSimulator({ input: alerts });
+    closers.push(() => simulator.close());
+    const isRelp = setting === 'transport: relp';
+    const rsyslog = await startRsyslog({ cef: true, relp: isRelp });
+    closers.push(() => rsyslog.stop());
+    const sink = `sinks:
   - name: siem
     type: syslog
     host: 127.0.0.1
-    port: ${rsyslog.port}
-    framing: ${framing}
+    port: ${isRelp ? rsyslog.relpPort : rsyslog.port}
+    ${setting}
     startFrom: journal
 server: { listen: 'off' }
 `;
-      const { config } = await writeSimulatorFiles(directory, simulator, sink);
-      const relay = new RelayProcess(config);
-      closers.push(() => relay.end('SIGKILL'));
-      relay.start();
-      await rsyslog.arrived(alerts.length);
-      // A stop in good order confirms what is out; so what has not arrived by then never will.
-      await expect
-        .poll(() => new Set(rsyslog.messages().map((message) => found(message).xternalId)).size)
-        .toBe(alerts.length);
-      expect(await relay.end('SIGTERM'), relay.log).toBe(0);
+    const { config } = await writeSimulatorFiles(directory, simulator, sink);
+    const relay = new RelayProcess(config);
+    closers.push(() => relay.end('SIGKILL'));
+    relay.start();
+    await rsyslog.arrived(alerts.length);
+    // A stop in good order confirms what is out; so what has not arrived by then never will.
+    await expect
+      .poll(() => new Set(rsyslog.messages().map((message) => found(message).xternalId)).size)
+      .toBe(alerts.length);
+    expect(await relay.end('SIGTERM'), relay.log).toBe(0);
 
-      const messages = rsyslog.messages();
-      for (const message of messages) {
-        // Two parsers that share nothing agree on every key, those of the evidence too.
-        const { xternalId, ...rest } = message.cef?.Extensions ?? {};
-        const { extension } = parseCef(message.msg);
-        expect({ externalId: xternalId, ...rest }).toEqual(Object.fromEntries(extension));
-      }
-      const byId = Map.groupBy(messages, (message) => found(message).xternalId);
-      for (const alert of alerts) {
-        const events = byId.get(cefId(alert.id)) ?? [];
-        const parts = events.map(({ cef }) => /:(\d+)\/(\d+)$/.exec(cef?.Extensions.devicePayloadId ?? ''));
-        expect(events.length, alert.id).toBe(Number(parts[0]?.[2] ?? 1));
-        // The fields of an alert may stand in any of its parts; in each where they stand they are right.
-        const fields = Object.assign({}, ...events.toReversed().map(found));
-        expect(fields).toMatchObject(expected(alert));
-        expect(differences(alert, events.map(found)), alert.id).toEqual([]);
-      }
-      const numbers = messages.map(({ sd }) => Number(/sequenceId="(\d+)"/.exec(sd)?.[1]));
-      expect(numbers).toEqual(messages.map((_, index) => index + 1));
-    },
-  );
+    const messages = rsyslog.messages();
+    for (const message of messages) {
+      // Two parsers that share nothing agree on every key, those of the evidence too.
+      const { xternalId, ...rest } = message.cef?.Extensions ?? {};
+      const { extension } = parseCef(message.msg);
+      expect({ externalId: xternalId, ...rest }).toEqual(Object.fromEntries(extension));
+    }
+    const byId = Map.groupBy(messages, (message) => found(message).xternalId);
+    for (const alert of alerts) {
+      const events = byId.get(cefId(alert.id)) ?? [];
+      const parts = events.map(({ cef }) => /:(\d+)\/(\d+)$/.exec(cef?.Extensions.devicePayloadId ?? ''));
+      expect(events.length, alert.id).toBe(Number(parts[0]?.[2] ?? 1));
+      // The fields of an alert may stand in any of its parts; in each where they stand they are right.
+      const fields = Object.assign({}, ...events.toReversed().map(found));
+      expect(fields).toMatchObject(expected(alert));
+      expect(differences(alert, events.map(found)), alert.id).toEqual([]);
+    }
+    const numbers = messages.map(({ sd }) => Number(/sequenceId="(\d+)"/.exec(sd)?.[1]));
+    expect(numbers).toEqual(messages.map((_, index) => index + 1));
+  });
 });

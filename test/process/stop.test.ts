@@ -11,26 +11,31 @@ import { CLIENT_ID, type Reply, scriptGraph, TENANT_ID } from '../support/script
 
 const TIMEOUT = { timeout: 20_000 };
 
-function sinkTo(port: number): string {
+function sinkTo(port: number, confirm = '{ every: 300ms }'): string {
   return `sinks:
   - name: siem
     type: syslog
     host: 127.0.0.1
     port: ${port}
     startFrom: journal
-    confirm: { every: 300ms }
+    confirm: ${confirm}
     delivery: { timeout: 1h }
 server: { listen: 'off' }
 `;
 }
 
 /** A relay between a simulator and a receiver; it waits an hour for a confirmation. */
-async function scene(script: Script, alerts: { alerts: number; rate: number }, grace: string) {
+async function scene(
+  script: Script,
+  alerts: { alerts: number; rate: number },
+  grace: string,
+  confirm?: string,
+) {
   const simulator = await startSimulator({ ...alerts, quota: false });
   onTestFinished(() => simulator.close());
   const receiver = await startCollector('lf', { script });
   onTestFinished(() => receiver.close());
-  const rest = `${sinkTo(receiver.port)}stop: { grace: ${grace} }\n`;
+  const rest = `${sinkTo(receiver.port, confirm)}stop: { grace: ${grace} }\n`;
   const { config } = await writeSimulatorFiles(testFolder(), simulator, rest);
   return { simulator, receiver, config, relay: aRelay(config) };
 }
@@ -65,6 +70,20 @@ describe('a relay that is asked to end', () => {
     expect(relay.log.match(/"msg":"stopped"/g)).toHaveLength(6);
     expect(relay.log).not.toContain('"level":"error"');
   }, 60_000);
+
+  it('repeats nothing either when it confirms by delay, to a receiver that answers a close', async () => {
+    const byDelay = '{ by: delay, after: 1h }';
+    const { simulator, receiver, relay } = await scene(readAll, { alerts: 20, rate: 0 }, '10s', byDelay);
+    relay.start();
+    await receiver.until((events) => events.length >= 20);
+    expect(await relay.end('SIGTERM'), relay.log.slice(-2_000)).toBe(0);
+    expect(relay.log).toContain('nothing is waiting');
+    const { connections } = receiver;
+    relay.start();
+    await expect.poll(() => receiver.connections, TIMEOUT).toBeGreaterThan(connections);
+    expect(await relay.end('SIGTERM')).toBe(0);
+    expect(judge(simulator.account, receiver.events)).toMatchObject({ duplicated: 0, lost: [] });
+  });
 
   it.each([
     ['closes', neverClose],

@@ -16,7 +16,7 @@ const EVENT_BYTES = 1000;
 async function start(
   { onTestFinished }: TestContext,
   count: number,
-  behaviour: Behaviour,
+  behaviour: Behaviour | 'frozen',
   options: ReceiverOptions & { timeoutMs: number; confirm?: object; isTls?: boolean },
 ) {
   const closers = new Closers();
@@ -24,7 +24,8 @@ async function start(
   const { timeoutMs, confirm, isTls = false } = options;
   const tls = { pair: (await testCertificates()).server.good };
   const receiver = closers.add('receiver', await startReceiver({ ...options, ...(isTls && { tls }) }));
-  await receiver.behave(behaviour);
+  if (behaviour === 'frozen') receiver.freeze();
+  else await receiver.behave(behaviour);
   const log = collectLog();
   const settings = { confirm: { every: '100ms', after: '1s', ...confirm } };
   const sink = await sinkTo(receiver, { settings, isTls, timeoutMs, log });
@@ -85,30 +86,50 @@ describe.concurrent('a receiver', () => {
     },
   );
 
-  it('S2: that never reads is called unconfirmable; what it has not taken waits for it, and arrives', async (context) => {
+  it.for(over)(
+    'S2: that never reads over %s is called unconfirmable; what it has not taken waits for it, and arrives',
+    async ([transport, isTls], context) => {
+      const { expect } = context;
+      const hung = { does: 'ignore' } as const;
+      const { receiver, journal, records, running, said } = await start(context, 400, hung, {
+        timeoutMs: 300,
+        isTls,
+      });
+      while (said('unconfirmable').length === 0) {
+        expect(journal.advances).toEqual([]);
+        await sleep(5);
+      }
+      while (said('has stopped reading').length === 0) await sleep(5);
+      // One time-out after the other would take ten times as long; nothing is repeated meanwhile.
+      const { length } = running.failures;
+      const connections = receiver.connections();
+      await sleep(1000);
+      expect([running.failures.length, receiver.connections()]).toEqual([length, connections]);
+      expect(length).toBeLessThanOrEqual(HALVINGS + ENOUGH);
+      const taken = journal.cursor.index + 1;
+      expect(taken).toBeLessThan(records.length);
+      await receiver.restart();
+      await running.done();
+      await running.stop('in good order');
+      const found = judge(receiver.events(), records.slice(taken));
+      console.log(`never reads over ${transport}:`, { ...found, taken }, `${length} time-outs`);
+      expect(found).toMatchObject({ lost: 0, outOfOrder: 0, renumbered: 0 });
+      expect(said('has stopped reading')).toHaveLength(1);
+    },
+  );
+
+  it('S3: that never shakes hands is given nothing, is told of, and gets everything once when it does', async (context) => {
     const { expect } = context;
-    const hung = { does: 'ignore' } as const;
-    const { receiver, journal, records, running, said } = await start(context, 400, hung, { timeoutMs: 300 });
-    while (said('unconfirmable').length === 0) {
-      expect(journal.advances).toEqual([]);
-      await sleep(5);
-    }
-    while (said('has stopped reading').length === 0) await sleep(5);
-    // One time-out after the other would take ten times as long; nothing is repeated meanwhile.
-    const { length } = running.failures;
-    const connections = receiver.connections();
-    await sleep(1000);
-    expect([running.failures.length, receiver.connections()]).toEqual([length, connections]);
-    expect(length).toBeLessThanOrEqual(HALVINGS + ENOUGH);
-    const taken = journal.cursor.index + 1;
-    expect(taken).toBeLessThan(records.length);
-    await receiver.restart();
+    const options = { timeoutMs: 300, isTls: true };
+    const { receiver, journal, records, running } = await start(context, 100, 'frozen', options);
+    while (running.failures.length < 3) await sleep(5);
+    for (const { message } of running.failures) expect(message).toContain('no end of the TLS handshake');
+    expect(journal.advances).toEqual([]);
+    expect(running.mostUnconfirmed()).toBe(0);
+    receiver.thaw();
     await running.done();
     await running.stop('in good order');
-    const found = judge(receiver.events(), records.slice(taken));
-    console.log('never reads:', { ...found, taken }, `${length} time-outs`);
-    expect(found).toMatchObject({ lost: 0, outOfOrder: 0, renumbered: 0 });
-    expect(said('has stopped reading')).toHaveLength(1);
+    expect(judge(receiver.events(), records)).toMatchObject({ lost: 0, repeated: 0, outOfOrder: 0 });
   });
 });
 

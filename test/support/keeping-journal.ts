@@ -26,7 +26,7 @@ export class KeepingJournal implements Pick<Journal, 'checkpoint' | 'append' | '
   async append(page: Append): Promise<Appended> {
     // As a real one does, it takes its time.
     await new Promise(setImmediate);
-    const counts = { new: 0, duplicate: 0, filtered: 0 };
+    const counts = { new: 0, duplicate: 0, filtered: 0, unknown: 0 };
     const told: { index: number; outcome: Outcome }[] = [];
     for (const [index, record] of page.records.entries()) {
       const verdict = this.#keep(record, page);

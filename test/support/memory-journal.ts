@@ -1,17 +1,21 @@
 import { setMaxListeners } from 'node:events';
 import { Follows } from '../../src/core/follows.ts';
-import type { Advance, Cursor, Journal, Loan, RecordId } from '../../src/core/journal.ts';
+import type { Advance, Cursor, Journal, Loan, Position, RecordId } from '../../src/core/journal.ts';
 import { noMark } from '../../src/core/mark.ts';
 import type { RelayRecord } from '../../src/core/record.ts';
 import { abortError } from '../../src/lib/wait.ts';
 
 /** The delivering half of a journal in memory: one batch, whose indexes are the cursors. */
-export class MemoryJournal implements Pick<Journal, 'take' | 'peek' | 'advance' | 'follows' | 'mark'> {
+export class MemoryJournal
+  implements Pick<Journal, 'take' | 'peek' | 'movedTo' | 'advance' | 'follows' | 'mark'>
+{
   readonly records: RelayRecord[];
   readonly advances: Advance[] = [];
   readonly mark = noMark;
   /** Called whenever somebody has to wait for further records. */
   idle: () => void = () => {};
+  /** What the journal has put the sink at. */
+  moved: Position | undefined;
   readonly #follows = new Follows();
   #wake = Promise.withResolvers<void>();
 
@@ -51,6 +55,10 @@ export class MemoryJournal implements Pick<Journal, 'take' | 'peek' | 'advance' 
   #lend(from: number, limit: number): Loan {
     const records = this.records.slice(from, from + limit);
     return { records, ends: records.map((_, index) => ({ batch: 1, index: from + index })) };
+  }
+
+  movedTo(): Position | undefined {
+    return this.moved;
   }
 
   advance(step: Advance): void {

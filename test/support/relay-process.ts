@@ -16,8 +16,8 @@ export class RelayProcess {
   /** How much of it was there before the last start. */
   #before = 0;
 
-  constructor(config: string) {
-    this.#command = [process.execPath, program, 'run', '--config', config];
+  constructor(config: string, ...flags: string[]) {
+    this.#command = [process.execPath, program, 'run', '--config', config, ...flags];
   }
 
   /**

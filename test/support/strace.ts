@@ -21,8 +21,8 @@ export async function letDieAtSync(pid: number, thread: string, nth: number): Pr
   if (threadId !== undefined) spawn('strace', [...killAtSync(nth), '-p', threadId], { stdio: 'ignore' });
 }
 
-/** `undefined`: the process has ended. */
-async function threadOf(pid: number, name: string): Promise<string | undefined> {
+/** Number of a thread of a process, waited for. `undefined`: the process has ended. */
+export async function threadOf(pid: number, name: string): Promise<string | undefined> {
   const tasks = `/proc/${pid}/task`;
   try {
     for (;;) {

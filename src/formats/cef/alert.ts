@@ -46,6 +46,9 @@ export function draftOf(record: RelayRecord, alert: Alert): Draft {
     [known(alert.classification), known(alert.determination)].filter(Boolean).join('/'),
   );
 
+  // The first item: an analyst looks at it first.
+  for (const { field, from, to } of record.changed ?? [])
+    draft.item(`changed:${field}:${from || 'none'}>${to || 'none'}`);
   place(entities, draft);
   draft.itemsOfMisfits();
   // Elsewhere the link has the whole of an id that was shortened.

@@ -64,7 +64,13 @@ function envelopeOf(record: RelayRecord, budget: number): Envelope {
   const names = { source: short('source', budget / 16), tenant: short('tenant', budget / 16) };
   const severity = short('severity', budget / 32);
   const time = Number.isNaN(new Date(timeMs).getTime()) ? null : new Date(timeMs).toISOString();
-  const fields = { kind, ...names, id, revision: spelled(revision), unrevised, outcome, time, severity };
+  const known =
+    record.changed === undefined ? {} : { changed: record.changed.map((change) => ({ ...change })) };
+  const tooLarge = bytesOf(write(known)) > budget / 8;
+  if (tooLarge) cuts.push({ field: 'changed', bytes: bytesOf(write(known)) });
+  const changed = tooLarge ? {} : known;
+  const said = { kind, ...names, id, revision: spelled(revision), unrevised, outcome };
+  const fields = { ...said, ...changed, time, severity };
   return { record, id, text: write(fields).slice(1, -1), cuts };
 }
 

@@ -158,6 +158,9 @@ export class BatchTable {
   }
 }
 
-function batchHash({ id, format, target, ordinal, records, bytes, at }: BatchHead, data: Uint8Array): string {
+export function batchHash(
+  { id, format, target, ordinal, records, bytes, at }: BatchHead,
+  data: Uint8Array,
+): string {
   return rowHash([id, format, target, ordinal, records, bytes, at], data);
 }

@@ -20,6 +20,11 @@ export interface DeadLetterRow {
   readonly record: string;
 }
 
+/** A row of `dead_letter`. */
+export interface StoredDeadLetter extends DeadLetterRow {
+  readonly hash: string;
+}
+
 /** What a sink will never be given, or a source cannot read for now, with the reason. */
 export class DeadLetterTable {
   readonly #broken: Broken;
@@ -68,10 +73,10 @@ export class DeadLetterTable {
   }
 
   get(id: number): DeadLetterRow | undefined {
-    const row = one<DeadLetterRow & { hash: string }>(this.#get, id);
+    const row = one<StoredDeadLetter>(this.#get, id);
     if (!row) return undefined;
-    const { hash, ...rest } = row;
-    if (hash !== hashOf(rest)) this.#broken(`dead letter ${id} is not as it was written`);
+    const { hash: _, ...rest } = row;
+    if (!isWholeDeadLetter(row)) this.#broken(`dead letter ${id} is not as it was written`);
     return rest;
   }
 
@@ -147,6 +152,9 @@ type Columns = Omit<DeadLetterRow, 'id'>;
 function columnsOf({ kind, name, reason, detail, at, format, record }: Columns) {
   return [kind, name, reason, detail, at, format, record] as const;
 }
+
+/** It is as it was written. */
+export const isWholeDeadLetter = (row: StoredDeadLetter): boolean => row.hash === hashOf(row);
 
 function hashOf(row: Columns): string {
   return rowHash(columnsOf(row));

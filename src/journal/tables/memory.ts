@@ -1,8 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { formatState, parseState } from '../../core/changes.ts';
 import type { Cursor } from '../../core/journal.ts';
 import type { SourceRecord } from '../../core/record.ts';
-import type { Known } from '../outcome.ts';
-import { keyText, one } from './row.ts';
+import type { Known, Since } from '../outcome.ts';
+import { Extents } from './extents.ts';
+import { type Broken, keyText, one } from './row.ts';
 
 /** Ticks that an id is remembered for after its last revision (K7): 90 days. */
 export const STATE_KEPT = 90n * 86_400n * 10_000_000n;
@@ -14,32 +16,42 @@ export class MemoryTable {
   readonly #last: StatementSync;
   readonly #putSeen: StatementSync;
   readonly #putNewest: StatementSync;
-  readonly #pruneSeen: StatementSync;
-  readonly #pruneNewest: StatementSync;
+  readonly seen: Extents;
+  readonly states: Extents;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, broken: Broken) {
+    this.seen = new Extents(database, 'seen', 'source, revision, id', broken);
+    this.states = new Extents(database, 'alert_state', 'source, id', broken);
     this.#seen = database.prepare(
-      'SELECT fingerprints FROM seen WHERE source = ? AND revision = ? AND id = ?',
+      'SELECT fingerprints, batch, position FROM seen WHERE source = ? AND revision = ? AND id = ?',
     );
-    this.#newest = database.prepare('SELECT revision FROM alert_state WHERE source = ? AND id = ?');
+    this.#newest = database.prepare('SELECT revision, state FROM alert_state WHERE source = ? AND id = ?');
     this.#newest.setReadBigInts(true);
     this.#last = database.prepare('SELECT max(revision) AS revision FROM alert_state WHERE source = ?');
     this.#last.setReadBigInts(true);
     this.#putSeen = database.prepare('INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)');
-    this.#putNewest = database.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?, ?)');
-    this.#pruneSeen = database.prepare(`
-      DELETE FROM seen WHERE (source, revision, id) IN
-        (SELECT source, revision, id FROM seen WHERE source = ?1 AND revision < ?2 ORDER BY revision LIMIT ?3)`);
-    this.#pruneNewest = database.prepare(`
-      DELETE FROM alert_state WHERE (source, id) IN
-        (SELECT source, id FROM alert_state WHERE source = ?1 AND revision < ?2 ORDER BY revision LIMIT ?3)`);
+    this.#putNewest = database.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?, ?, ?)');
   }
 
   recall(source: number, { id, revision }: SourceRecord): Known {
     const key = keyText(id);
     const seen = one<{ fingerprints: string }>(this.#seen, source, revision, key);
-    const newest = one<{ revision: bigint }>(this.#newest, source, key)?.revision;
-    return { fingerprints: seen ? seen.fingerprints.split(' ') : [], newest };
+    const newest = one<{ revision: bigint; state: string | null }>(this.#newest, source, key);
+    const state = newest?.state ? parseState(newest.state) : undefined;
+    const fingerprints = seen ? seen.fingerprints.split(' ') : [];
+    return { fingerprints, newest: newest?.revision, ...(state && { state }) };
+  }
+
+  /** Where the last body of a revision stands that was put in the journal. */
+  place(source: number, { id, revision }: Pick<SourceRecord, 'id' | 'revision'>): Cursor | undefined {
+    const found = one<{ batch: number | null; position: number | null }>(
+      this.#seen,
+      source,
+      revision,
+      keyText(id),
+    );
+    if (found?.batch == null || found.position === null) return undefined;
+    return { batch: found.batch, index: found.position };
   }
 
   /** The newest revision that a source ever gave, as far as that is remembered. */
@@ -49,16 +61,35 @@ export class MemoryTable {
 
   /** Remembers a record that was not a duplicate, with its place in the journal, if it has one. */
   remember(source: number, record: SourceRecord, known: Known, place: Cursor | undefined): void {
-    const { revision, fingerprint } = record;
+    const { revision, fingerprint, state } = record;
     const key = keyText(record.id);
     const fingerprints = [...known.fingerprints, fingerprint].join(' ');
     this.#putSeen.run(source, revision, key, fingerprints, place?.batch ?? null, place?.index ?? null);
-    if (known.newest === undefined || revision > known.newest) this.#putNewest.run(source, key, revision);
+    if (known.fingerprints.length === 0) this.seen.added(source);
+    if (known.newest === undefined) this.states.added(source);
+    if (known.newest === undefined || revision >= known.newest)
+      this.#putNewest.run(source, key, revision, state ? formatState(state) : null);
   }
 
   /** Forgets at most `limit` rows of each table, the oldest first, by the source's own time. */
   prune(source: number, floor: bigint, limit: number): void {
-    this.#pruneSeen.run(source, floor, limit);
-    this.#pruneNewest.run(source, floor - STATE_KEPT, limit);
+    this.seen.forget(source, floor, limit);
+    this.states.forget(source, floor - STATE_KEPT, limit);
+  }
+
+  /** Since when what was seen is remembered of every source that has some. */
+  get seenSince(): bigint | undefined {
+    return this.seen.leastFloor;
+  }
+
+  /** Since when nothing of a source has been forgotten. */
+  since(source: number): Since {
+    return { seen: this.seen.floor(source), states: this.states.floor(source) };
+  }
+
+  /** Part of each transaction that has changed the tables. */
+  store(): void {
+    this.seen.store();
+    this.states.store();
   }
 }

@@ -3,7 +3,7 @@ import type { SourceKey } from '../../core/journal.ts';
 import { rowHash } from '../batch.ts';
 import { type Broken, one } from './row.ts';
 
-interface SourceRow {
+export interface SourceRow {
   readonly id: number;
   readonly source: string;
   readonly tenant: string;
@@ -16,6 +16,7 @@ export class SourceTable {
   readonly #broken: Broken;
   readonly #all: StatementSync;
   readonly #of: StatementSync;
+  readonly #byId: StatementSync;
   readonly #next: StatementSync;
   readonly #put: StatementSync;
   /** Numbers that were asked for; they never change. */
@@ -25,6 +26,7 @@ export class SourceTable {
     this.#broken = broken;
     this.#all = database.prepare('SELECT source, tenant FROM source');
     this.#of = database.prepare('SELECT * FROM source WHERE source = ? AND tenant = ?');
+    this.#byId = database.prepare('SELECT source, tenant FROM source WHERE id = ?');
     this.#next = database.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM source');
     this.#put = database.prepare('INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)');
   }
@@ -45,18 +47,30 @@ export class SourceTable {
     return id;
   }
 
+  /** The source that has a number. */
+  keyOf(id: number): SourceKey | undefined {
+    return one<SourceKey>(this.#byId, id);
+  }
+
   /** Stores the checkpoint; returns the number of the source. */
   put({ source, tenant }: SourceKey, checkpoint: string): number {
     const id = this.#get({ source, tenant })?.id ?? one<{ id: number }>(this.#next)?.id ?? 1;
-    this.#put.run(id, source, tenant, checkpoint, rowHash([id, source, tenant, checkpoint]));
+    this.#put.run(id, source, tenant, checkpoint, hashOf({ id, source, tenant, checkpoint }));
     return id;
   }
 
   #get({ source, tenant }: SourceKey): SourceRow | undefined {
     const row = one<SourceRow>(this.#of, source, tenant);
-    if (row && row.hash !== rowHash([row.id, row.source, row.tenant, row.checkpoint])) {
+    if (row && !isWholeSource(row)) {
       this.#broken(`the checkpoint of source ${source} (tenant ${tenant}) is not as it was written`);
     }
     return row;
   }
+}
+
+/** It is as it was written. */
+export const isWholeSource = (row: SourceRow): boolean => row.hash === hashOf(row);
+
+function hashOf({ id, source, tenant, checkpoint }: Omit<SourceRow, 'hash'>): string {
+  return rowHash([id, source, tenant, checkpoint]);
 }

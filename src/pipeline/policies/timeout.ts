@@ -29,6 +29,6 @@ export function withTimeout(sink: Sink, ms: number): Sink {
     close: () => sink.close(),
     open: (signal) => bounded('connecting', signal, (either) => sink.open(either)),
     send: (batch, signal) => bounded('sending', signal, (either) => sink.send(batch, either)),
-    confirm: (signal) => sink.confirm(signal),
+    confirm: (signal, how) => sink.confirm(signal, how),
   };
 }

@@ -5,6 +5,7 @@ import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.
 import { abortError, orAbort, wait } from '../../lib/wait.ts';
 import { explain } from './explain.ts';
 import { LineFile } from './line-file.ts';
+import { countWritten, inPieces } from './pieces.ts';
 import { type Extent, isDue, type Rotation } from './rotation.ts';
 import type { FileSystem } from './system.ts';
 import { tidy } from './tidy.ts';
@@ -31,6 +32,7 @@ export interface FileSinkOptions {
 
 const BOUNDLESS: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
 const ALL_TAKEN: SendResult = { refused: [] };
+const NOTHING = Buffer.alloc(0);
 
 /** How long whoever has moved the file away may take to put another in its place, before we make one. */
 const SUCCESSOR_MS = 250;
@@ -41,7 +43,7 @@ const MOST_TRIES = 5;
 /**
  * Each event as a line at the end of a file that others read, move away, cut and delete. A batch counts as written
  * when the file that it was written to was still the one at the path afterwards; so whatever is done with a file that
- * was moved away, the batch is in it whole.
+ * was moved away, the batch is in it whole. One that is larger than a file may be is written in pieces, file by file.
  *
  * One thing at a time is done with the file (`#inTurn`). When that fails, all that is unconfirmed rejects, and nothing
  * more is written before the sink has been opened again.
@@ -55,6 +57,8 @@ export class FileSink implements Sink {
   /** Why nothing can be written; nothing between `open` and a failure or `close`. */
   #down: UnavailableError | undefined;
   #unconfirmed: PromiseWithResolvers<SendResult>[] = [];
+  /** Pieces of a batch that are written, and on disk if that is wanted, and will be sent again if the rest of it fails. */
+  #ahead = NOTHING;
   #timer: NodeJS.Timeout | undefined;
   #lastTurn: Promise<unknown> = Promise.resolve();
   #isBusy = false;
@@ -106,15 +110,33 @@ export class FileSink implements Sink {
   send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt> {
     return this.#inTurn(async () => {
       if (this.#down) throw this.#down;
-      const lines = batch.flatMap((rendered) => this.messages(rendered)).map((line) => `${line}\n`);
-      const text = Buffer.from(lines.join(''));
+      const { fsync, rotation } = this.#options;
+      const records = batch.map((rendered) => {
+        const lines = this.messages(rendered).map((line) => `${line}\n`);
+        return Buffer.from(lines.join(''));
+      });
+      const count = countWritten(records, this.#ahead);
+      const { length } = Buffer.concat(records.slice(0, count));
+      // Of a part of the batch that failed all may be there; the rest of that comes with the next.
+      const isThere = count === records.length;
+      if (!isThere) this.#ahead = this.#ahead.subarray(0, length);
+      const last = inPieces(records.slice(count), rotation.maxBytes);
+      const firsts = last.splice(0, last.length - 1);
       await this.#orFail(async () => {
-        await this.#write(text);
-        if (this.#options.fsync === 'always') await this.#file.sync();
+        for (const piece of firsts) {
+          await this.#write(piece);
+          // The next one goes to another file.
+          if (fsync !== 'never') await this.#file.sync();
+          this.#file.taken(piece.length);
+          this.#ahead = Buffer.concat([this.#ahead, piece]);
+        }
+        for (const piece of last) await this.#write(piece);
+        if (fsync === 'always') await this.#file.sync();
       });
       // Nobody is told that it is written, so it will come again.
       if (signal.aborted) throw abortError(signal);
-      this.#file.taken(text.length);
+      for (const piece of last) this.#file.taken(piece.length);
+      this.#ahead = isThere ? this.#ahead.subarray(length) : NOTHING;
       return { confirmed: this.#confirmed() };
     }, signal);
   }
@@ -123,6 +145,17 @@ export class FileSink implements Sink {
     if (signal.aborted) throw abortError(signal);
     if (this.#down) return;
     await orAbort(this.#confirm(), signal);
+  }
+
+  /** Lets go of a file that was moved or deleted, which would else keep its place on disk until the next batch. */
+  async reopen(): Promise<void> {
+    const task = async () => {
+      const found = await this.#file.look();
+      if (typeof found === 'string') await this.#renew(found);
+    };
+    await this.#inTurn(async () => {
+      if (!this.#down) await this.#orFail(task);
+    }).catch(() => {});
   }
 
   async close(): Promise<void> {

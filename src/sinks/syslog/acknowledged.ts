@@ -16,6 +16,8 @@ export interface FourTuple {
 export interface Listed {
   /** Neither side has ended it. */
   readonly isOpen: boolean;
+  /** The peer has not ended it, maybe we have: what its kernel acknowledges still counts. */
+  readonly isTheirsOpen: boolean;
   /** What the peer's kernel has not yet acknowledged. */
   readonly unacknowledgedBytes: number;
   /** The peer's kernel answers, and has no room for more, because nobody reads there. */
@@ -27,6 +29,8 @@ export type Outstanding = Pick<Listed, 'unacknowledgedBytes' | 'isFull'>;
 
 /** @see linux/include/net/tcp_states.h */
 const ESTABLISHED = '01';
+/** Our end is out; acknowledged in the second. */
+const FIN_WAIT = ['04', '05'];
 /** The timer that is set: one that asks for room again and again. */
 const ZERO_WINDOW_PROBE = '04';
 
@@ -42,6 +46,7 @@ export function listed(table: string, tuple: FourTuple): Listed | undefined {
   const [state, queues = '', timer = ''] = table.slice(at + pair.length, at + pair.length + 32).split(' ');
   return {
     isOpen: state === ESTABLISHED,
+    isTheirsOpen: state === ESTABLISHED || FIN_WAIT.includes(state ?? ''),
     unacknowledgedBytes: Number.parseInt(queues, 16),
     isFull: timer.startsWith(ZERO_WINDOW_PROBE),
   };
@@ -111,10 +116,10 @@ export class Acknowledged {
     }
   }
 
-  /** All bytes once it has ended, and when it cannot be found for once; none where that can never be known. */
+  /** All bytes once the peer has ended it, and when it cannot be found for once; none where that can never be known. */
   async outstanding(tuple: FourTuple): Promise<Outstanding> {
     const found = await this.#find(tuple);
-    if (found?.isOpen) return found;
+    if (found?.isTheirsOpen) return found;
     return this.#trouble === undefined ? ALL : NOTHING_KNOWN;
   }
 

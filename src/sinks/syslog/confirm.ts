@@ -47,8 +47,11 @@ export function step(state: State, event: Event): State {
 export interface ConfirmOptions {
   /** How long the peer must keep still before our FIN; see {@link quietMs}. */
   readonly quietMs: number;
-  /** Longest time for all that comes after the quiet time: on a slow line that may be the longer one. */
-  readonly timeoutMs: number;
+  /**
+   * Longest time for all that comes after the quiet time: on a slow line that may be the longer one. Without one it
+   * lasts as long as the connection.
+   */
+  readonly timeoutMs?: number;
   /** What may lie behind a close that nobody asked for; to be said with it. */
   readonly hint?: string;
   /** Waits until the peer's kernel has acknowledged all, and says whether it has. */
@@ -102,7 +105,10 @@ export function confirmByClose(connection: Connection, options: ConfirmOptions):
 
     const unlisten = connection.listen(on);
     const quiet = setTimeout(() => on('quiet-over'), options.quietMs);
-    const timeUp = setTimeout(() => on('time-up'), options.quietMs + options.timeoutMs);
+    const timeUp =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => on('time-up'), options.quietMs + options.timeoutMs);
     if (!connection.isAlive()) on('gone');
   });
 }

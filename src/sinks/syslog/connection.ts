@@ -40,4 +40,4 @@ export interface Connection {
 }
 
 /** Opens a connection, or rejects with an UnavailableError, or with an AbortError at the signal. */
-export type Connect = (host: Host, signal: AbortSignal) => Promise<Connection>;
+export type Connect<Open = Connection> = (host: Host, signal: AbortSignal) => Promise<Open>;

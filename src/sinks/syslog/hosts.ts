@@ -34,9 +34,9 @@ interface Failure {
  * what it then confirms shows that it works: one that takes connections and breaks them is left alone for longer
  * each time.
  */
-export class Hosts {
+export class Hosts<Open extends Pick<Connection, 'destroy'> = Connection> {
   readonly #hosts: readonly Host[];
-  readonly #connect: Connect;
+  readonly #connect: Connect<Open>;
   readonly #log: Log;
   readonly #clock: () => number;
   readonly #failures = new Map<Host, Failure>();
@@ -44,7 +44,7 @@ export class Hosts {
   #last: Host | undefined;
 
   /** @param clock milliseconds, only ever going forward */
-  constructor(hosts: readonly Host[], connect: Connect, log: Log, clock: () => number) {
+  constructor(hosts: readonly Host[], connect: Connect<Open>, log: Log, clock: () => number) {
     this.#hosts = hosts;
     this.#connect = connect;
     this.#log = log;
@@ -60,7 +60,7 @@ export class Hosts {
    *
    * @throws {UnavailableError} none does
    */
-  async dial(signal: AbortSignal): Promise<Connection> {
+  async dial(signal: AbortSignal): Promise<Open> {
     const failures: UnavailableError[] = [];
     for (const host of this.#inOrder()) {
       try {

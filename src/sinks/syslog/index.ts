@@ -10,18 +10,33 @@ import { type Framing, framings } from './frame.ts';
 import type { Header } from './header.ts';
 import { type Host, Hosts, hostOf } from './hosts.ts';
 import { facilities } from './pri.ts';
+import { linkOverTcp, linkOverTls } from './relp/link.ts';
+import { RelpSink } from './relp/relp-sink.ts';
+import { overRelp } from './relp/session.ts';
 import { agentTimes, rfc3164, siemAgent } from './rfc3164.ts';
 import { printable, rfc5424 } from './rfc5424.ts';
-import { confirmations, SyslogSink } from './syslog-sink.ts';
+import { type Confirmation, confirmations, SyslogSink } from './syslog-sink.ts';
 import { overTcp } from './transports/tcp.ts';
 import { overTls } from './transports/tls.ts';
 import { DEFAULT_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES, overUdp } from './transports/udp.ts';
 
-const transports = ['tcp', 'udp', 'tls'] as const;
+const transports = ['tcp', 'udp', 'tls', 'relp', 'relp-tls'] as const;
 type Transport = (typeof transports)[number];
 
-/** @see RFC 5426 and 5425; there is none for plain TCP, but everybody uses that of UDP */
-const DEFAULT_PORT: Readonly<Record<Transport, number>> = { tcp: 514, udp: 514, tls: 6514 };
+/**
+ * @see RFC 5426 and 5425; there is none for plain TCP, but everybody uses that of UDP, and none for RELP: it is the one
+ * of librelp
+ */
+const DEFAULT_PORT: Readonly<Record<Transport, number>> = {
+  tcp: 514,
+  udp: 514,
+  tls: 6514,
+  relp: 20_514,
+  'relp-tls': 20_514,
+};
+
+const isRelp = (transport: Transport) => transport === 'relp' || transport === 'relp-tls';
+const isTls = (transport: Transport) => transport === 'tls' || transport === 'relp-tls';
 
 /** What is wrong with a host that holds more, or less, than a name or address. */
 function hostProblem(host: string): string | undefined {
@@ -66,13 +81,35 @@ function isTimezone(name: string): boolean {
   }
 }
 
+const DEFAULT_EVERY = '5s';
+const DEFAULT_AFTER = '30s';
+
+const confirmSchema = z.strictObject({
+  by: z
+    .enum(confirmations)
+    .optional()
+    .describe(
+      'What counts as the receiver having read all: it answers our `close`; the connection has been well for a while (`delay`); or nothing (`none`). Default: `close`, with `udp` `none`.',
+    ),
+  every: duration({ min: '100ms', max: '5m' })
+    .prefault(DEFAULT_EVERY)
+    .describe(
+      'With `close`: longest time that something written waits for its confirmation to be asked for.',
+    ),
+  after: duration({ min: '1s', max: '1h' })
+    .prefault(DEFAULT_AFTER)
+    .describe('With `delay`: how long the connection must have been well.'),
+});
+
 const schema = z
   .strictObject({
     type: z.literal('syslog'),
     transport: z
       .enum(transports)
       .default('tcp')
-      .describe('How the bytes travel. What goes over `udp` may get lost, and nobody hears of it.'),
+      .describe(
+        'How the bytes travel. What goes over `udp` may get lost, and nobody hears of it; over `relp` and `relp-tls` the receiver acknowledges each event.',
+      ),
     host: host
       .optional()
       .describe('Name or address of the receiver.')
@@ -84,12 +121,12 @@ const schema = z
       .describe(
         'In place of `host`: several receivers, with or without a port each. The first that works is used.',
       ),
-    port: port().optional().describe('Port of the receiver; default: 514, with `tls` 6514.'),
+    port: port().optional().describe('Port of the receiver; default: 514, with `tls` 6514, with RELP 20514.'),
     framing: z
       .enum(framings)
       .optional()
       .describe(
-        'How the receiver tells events apart on a stream (RFC 6587): a line feed, or their length in front. Default: `lf`, with `tls` `octet-counting`.',
+        'How the receiver tells events apart on a stream (RFC 6587): a line feed, or their length in front. Default: `lf`, with `tls` `octet-counting`. Not for RELP, which has its own.',
       ),
     header: z
       .enum(['rfc5424', 'rfc3164', 'siem-agent'])
@@ -122,26 +159,12 @@ const schema = z
       .regex(/^[\x21-\x7e]{1,48}$/)
       .default('defender-relay')
       .describe('APP-NAME of the header.'),
-    tls: tlsSchema.optional().describe('For `transport: tls`.'),
-    confirm: z
-      .strictObject({
-        by: z
-          .enum(confirmations)
-          .optional()
-          .describe(
-            'What counts as the receiver having read all: it answers our `close`; the connection has been well for a while (`delay`); or nothing (`none`). Default: `close`, with `udp` `none`.',
-          ),
-        every: duration({ min: '100ms', max: '5m' })
-          .prefault('5s')
-          .describe(
-            'With `close`: longest time that something written waits for its confirmation to be asked for.',
-          ),
-        after: duration({ min: '1s', max: '1h' })
-          .prefault('30s')
-          .describe('With `delay`: how long the connection must have been well.'),
-      })
-      .prefault({})
-      .describe('How the relay makes sure that the receiver has read what it was sent.'),
+    tls: tlsSchema.optional().describe('For `transport: tls` and `relp-tls`.'),
+    confirm: confirmSchema
+      .optional()
+      .describe(
+        'How the relay makes sure that the receiver has read what it was sent. Not for RELP, where the receiver acknowledges each event.',
+      ),
   })
   .superRefine((settings, context) => {
     const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
@@ -151,10 +174,17 @@ const schema = z
     if (host !== undefined && hosts !== undefined) refuse(['hosts'], 'give "host" or "hosts", not both');
     if (port !== undefined && hosts?.every((one) => one.port !== undefined))
       refuse(['port'], 'every one of "hosts" has a port of its own; take this out');
-    if (tls !== undefined && transport !== 'tls') refuse(['tls'], 'needs "transport: tls"');
+    if (tls !== undefined && !isTls(transport)) refuse(['tls'], 'needs "transport: tls" or "relp-tls"');
+    if (isRelp(transport) && framing !== undefined)
+      refuse(['framing'], `has no meaning with "transport: ${transport}": RELP has its own. Take it out`);
+    if (isRelp(transport) && confirm !== undefined)
+      refuse(
+        ['confirm'],
+        `has no meaning with "transport: ${transport}": the receiver acknowledges each event. Take it out`,
+      );
     if (transport === 'udp' && framing !== undefined)
       refuse(['framing'], 'has no meaning with "transport: udp": each event is a datagram');
-    if (transport === 'udp' && confirm.by !== undefined && confirm.by !== 'none')
+    if (transport === 'udp' && confirm?.by !== undefined && confirm.by !== 'none')
       refuse(['confirm', 'by'], 'must be none with "transport: udp": nothing can be confirmed there');
     if (tag !== undefined && header !== 'rfc3164') refuse(['tag'], 'needs "header: rfc3164"');
   });
@@ -163,27 +193,38 @@ export type SyslogSettings = z.output<typeof schema>;
 
 export const syslog: SinkPlugin<typeof schema> = {
   schema,
-  summary: 'Syslog over UDP, TCP or TLS; over TCP and TLS confirmed by half-closing the connection.',
+  summary:
+    'Syslog over UDP, TCP, TLS or RELP; over TCP and TLS confirmed by half-closing the connection, over RELP by acknowledgements.',
   defaultEventBytes: ({ transport }) => (transport === 'udp' ? DEFAULT_DATAGRAM_BYTES : undefined),
   implied({ transport = 'tcp', hosts, framing, confirm }) {
     const eachHasPort = hosts?.every((one) => parseHost(one)?.port !== undefined) === true;
     return {
       ...(!eachHasPort && { port: DEFAULT_PORT[transport] }),
-      ...(transport !== 'udp' && { framing: framingOf({ framing, transport }) }),
-      confirm: { by: confirmedBy(confirm?.by, transport) },
+      ...(transport !== 'udp' && !isRelp(transport) && { framing: framingOf({ framing, transport }) }),
+      ...(!isRelp(transport) && {
+        confirm: { by: confirmedBy(confirm?.by, transport), every: DEFAULT_EVERY, after: DEFAULT_AFTER },
+      }),
     };
   },
   create(settings, { log, timeoutMs }) {
-    const { transport, confirm } = settings;
+    const { transport } = settings;
+    const confirm = settings.confirm ?? confirmSchema.parse({});
     const clock = () => performance.now();
     const tls = new TlsClient(settings.tls ?? tlsSchema.parse({}), log, clock);
     const hosts = hostsOf(settings);
     // Together they must come to an end within the time for one opening.
-    const connectMs = hosts.length === 1 ? timeoutMs : Math.ceil(timeoutMs / (hosts.length + 1));
+    const connectMs = Math.ceil(hosts.length === 1 ? ALONE * timeoutMs : timeoutMs / (hosts.length + 1));
+    const header = headerOf(settings);
+    const notes = () => (isTls(transport) ? tls.notes() : []);
+    if (isRelp(transport)) {
+      const link = isTls(transport) ? linkOverTls(tls, connectMs) : linkOverTcp(connectMs);
+      const connect = overRelp(link, { openMs: connectMs, timeoutMs });
+      return new RelpSink({ hosts: new Hosts(hosts, connect, log, clock), header, notes });
+    }
     const connect = connectBy(transport, tls, framingOf(settings), connectMs);
     return new SyslogSink({
       hosts: new Hosts(hosts, connect, log, clock),
-      header: headerOf(settings),
+      header,
       confirm: {
         by: confirmedBy(confirm.by, transport),
         everyMs: confirm.every,
@@ -194,7 +235,7 @@ export const syslog: SinkPlugin<typeof schema> = {
       acknowledged: new Acknowledged((trouble) => log.warn({}, trouble)),
       clock,
       log,
-      notes: () => (transport === 'tls' ? tls.notes() : []),
+      notes,
     });
   },
 };
@@ -203,7 +244,7 @@ function framingOf({ framing, transport }: Pick<SyslogSettings, 'framing' | 'tra
   return framing ?? (transport === 'tls' ? 'octet-counting' : 'lf');
 }
 
-function confirmedBy(by: SyslogSettings['confirm']['by'], transport: Transport) {
+function confirmedBy(by: Confirmation | undefined, transport: Transport): Confirmation {
   return by ?? (transport === 'udp' ? 'none' : 'close');
 }
 
@@ -212,6 +253,9 @@ function hostsOf({ transport, host, hosts, port }: SyslogSettings): Host[] {
   const given = hosts ?? (host === undefined ? [] : [{ host }]);
   return given.map((one: { host: string; port?: number }) => hostOf(one.host, one.port ?? common));
 }
+
+/** Of the time-out of an opening: a little less, so that it is told what did not answer, and not only that it did not. */
+const ALONE = 0.9;
 
 function connectBy(transport: Transport, tls: TlsClient, framing: Framing, timeoutMs: number): Connect {
   if (transport === 'udp') return overUdp(timeoutMs);

@@ -1,6 +1,6 @@
 import { UnavailableError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import type { Receipt, Rendered, Room, SendResult, Sink, Window } from '../../core/sink.ts';
+import type { Confirming, Receipt, Rendered, Room, SendResult, Sink, Window } from '../../core/sink.ts';
 import { abortError, orAbort } from '../../lib/wait.ts';
 import type { Acknowledged } from './acknowledged.ts';
 import { confirmByClose, quietMs } from './confirm.ts';
@@ -66,7 +66,8 @@ interface Written {
  *   written to it (see {@link confirmByClose}). How much is written in between follows what the receiver has shown
  *   that it can read in time (see `pace.ts`). One that never answers is *unconfirmable*: it is told, and confirmed
  *   by `delay`, until one record an hour shows that it answers after all.
- * - `delay`: the connection has stayed well, without back-pressure, for some time. That is an inference.
+ * - `delay`: the connection has stayed well, without back-pressure, for some time. That is an inference. Before a stop
+ *   the connection is half-closed as well: an answer to that is worth more, and comes sooner.
  * - `none`: the kernel has taken it. That is no confirmation; UDP has no better one.
  *
  * Writing and confirming take turns, in the order in which they were asked for. So nothing is written while a
@@ -91,6 +92,8 @@ export class SyslogSink implements Sink {
   readonly #connections = new Set<Connection>();
   /** The one that is written to. */
   #current: Connection | undefined;
+  /** One that will not be written to any more, and is confirmed by `delay` unless it answers our close before. */
+  #last: Connection | undefined;
   /** Opened in advance. */
   #next: Promise<Connection> | undefined;
   #writing = false;
@@ -180,14 +183,13 @@ export class SyslogSink implements Sink {
     }, signal);
   }
 
-  async confirm(signal: AbortSignal): Promise<void> {
+  async confirm(signal: AbortSignal, how?: Confirming): Promise<void> {
     if (signal.aborted) throw abortError(signal);
     if (this.#down) return;
-    const settled = async () => {
-      await this.#lastTurn;
-      await Promise.all(this.#unconfirmed.map(({ confirmed }) => confirmed));
-    };
-    await orAbort(this.#method === 'close' ? this.#startConfirm() : settled(), signal);
+    if (this.#method === 'close') return orAbort(this.#startConfirm(), signal);
+    if (how?.isLast) return this.#inTurn(() => this.#endDelayed(), signal);
+    const settled = this.#lastTurn.then(() => this.#settled());
+    await orAbort(settled, signal);
   }
 
   async close(): Promise<void> {
@@ -284,13 +286,13 @@ export class SyslogSink implements Sink {
    */
   async #settleDelayed(): Promise<void> {
     const { clock, confirm, acknowledged, timeoutMs } = this.#options;
-    const connection = this.#current;
+    const connection = this.#delayed();
     if (!connection) return;
     const { sentBytes, tuple } = connection;
     const wasWriting = this.#writing;
     const found = tuple && (await acknowledged.outstanding(tuple));
-    // It may have failed meanwhile.
-    if (connection !== this.#current) return;
+    // It may have failed meanwhile, or have been confirmed.
+    if (connection !== this.#delayed()) return;
     const acknowledgedBytes = sentBytes - (found?.unacknowledgedBytes ?? 0);
     const isOut = ({ atByte }: Written) => atByte > acknowledgedBytes;
     const waitMs = (written: Written) => {
@@ -314,6 +316,47 @@ export class SyslogSink implements Sink {
       this.#failOn(connection, new UnavailableError(message, { reason: 'timeout' }));
     } else if (written) this.#timer = setTimeout(() => this.#settleDelayed(), Math.ceil(waitMs(written)));
     else this.#forget();
+  }
+
+  /** The connection with what is unconfirmed by `delay`. */
+  #delayed(): Connection | undefined {
+    return this.#current ?? this.#last;
+  }
+
+  /** All that is unconfirmed now is confirmed, or it throws. */
+  async #settled(): Promise<void> {
+    await Promise.all(this.#unconfirmed.map(({ confirmed }) => confirmed));
+  }
+
+  /**
+   * Closes the connection for the sake of the receiver's answer, and waits for that or for the delay, whichever comes
+   * first: not to answer a close says no more about what was read than before.
+   */
+  async #endDelayed(): Promise<void> {
+    if (this.#down) throw this.#down;
+    const connection = this.#current;
+    if (!connection || this.#unconfirmed.length === 0) return;
+    this.#current = undefined;
+    this.#last = connection;
+    const { hosts, acknowledged } = this.#options;
+    const isLast = () => this.#last === connection;
+    confirmByClose(connection, {
+      quietMs: quietMs(connection.connectMs),
+      acknowledged: (tuple, signal) => acknowledged.all(tuple, signal),
+    }).then(
+      () => {
+        if (!isLast()) return;
+        this.#last = undefined;
+        hosts.works(connection.host);
+        for (const { resolve, result } of this.#forget()) resolve(result);
+      },
+      (failure) => {
+        if (isLast()) this.#failOn(connection, connection.explain('confirming what was sent', failure));
+      },
+    );
+    await this.#settled();
+    this.#last = undefined;
+    connection.destroy();
   }
 
   #tellFull(isFull: boolean): void {
@@ -451,6 +494,7 @@ export class SyslogSink implements Sink {
     this.#life.abort();
     for (const connection of this.#connections) connection.destroy();
     this.#current = undefined;
+    this.#last = undefined;
     this.#next = undefined;
     this.#isFull = false;
     for (const { reject } of this.#forget()) reject(this.#down);

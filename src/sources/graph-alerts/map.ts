@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { SourceRecord } from '../../core/record.ts';
 import { msOfTicks, ticksOf } from '../../core/ticks.ts';
 import { stringifyJson } from '../../lib/json.ts';
+import { stateOf } from './state.ts';
 
 /**
  * An alert of Graph as a record. Every property of the published schema may be null or absent and every value may
@@ -29,6 +30,7 @@ export function alertRecord(row: unknown): SourceRecord | undefined {
     severity: typeof alert.severity === 'string' ? alert.severity : 'unknown',
     product: typeof alert.serviceSource === 'string' ? alert.serviceSource : '',
     fingerprint: fingerprint(json, alert.evidence),
+    state: stateOf(alert),
     json,
   };
 }

@@ -24,6 +24,30 @@ const extensionOf = (body: Fields, overrides: Partial<RelayRecord> = {}) =>
   Object.fromEntries(event(body, overrides).extension);
 const keysOf = (...pieces: Fields[]) => extensionOf({ evidence: pieces });
 
+describe('what has changed', () => {
+  it('stands first in cs6, from what to what', () => {
+    const changed = [
+      { field: 'status', from: 'new', to: 'resolved' },
+      { field: 'assignedTo', from: '', to: 'ana = x ; forged:item' },
+    ] as const;
+    const { cs6 = '' } = extensionOf(
+      { evidence: [ip('198.51.100.7'), ip('198.51.100.8')] },
+      { outcome: 'update', changed },
+    );
+    const [first, second, ...others] = cs6.split(' ; ');
+    expect([first, second]).toEqual([
+      'changed:status:new>resolved',
+      'changed:assignedTo:none>ana = x , forged:item',
+    ]);
+    expect(others.length).toBeGreaterThan(0);
+  });
+
+  it('is not told where it is not known, or nothing', () => {
+    for (const more of [{}, { changed: [] }])
+      expect(JSON.stringify(extensionOf({}, { outcome: 'update', ...more }))).not.toContain('changed:');
+  });
+});
+
 describe('the header', () => {
   it.each([
     ['unknown', '5'],

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stateFields } from '../../../src/core/changes.ts';
 import { type Json, type JsonObject, outcomes } from '../../../src/core/record.ts';
 import { parseJson } from '../../../src/lib/json.ts';
 import { anAlert, aRecord } from '../../support/records.ts';
@@ -35,6 +36,15 @@ describe('a record in JSON', () => {
         body: anAlert({ evidence: users(2) }),
       },
     ]);
+  });
+
+  it('says what has changed, where that is known and not too large', () => {
+    const changed = [{ field: 'status', from: 'new', to: 'resolved' } as const];
+    expect(eventsOf(aRecord({}, { outcome: 'update', changed }))).toMatchObject([{ changed }]);
+    const long = [{ field: 'assignedTo', from: '', to: 'x'.repeat(128) } as const];
+    const [event] = eventsOf(aRecord({}, { outcome: 'update', changed: long }), aStamp({ maxBytes: 1024 }));
+    expect(event).not.toHaveProperty('changed');
+    expect(event?.shortened).toContainEqual({ field: 'changed', bytes: expect.any(Number) });
   });
 
   it('keeps numbers that a double cannot hold', () => {
@@ -174,6 +184,9 @@ const anyRecord = fc
     outcome: fc.constantFrom(...outcomes),
     revision: fc.bigInt({ min: -1n, max: 3_155_378_975_999_999_999n }),
     unrevised: fc.nat({ max: 3 }),
+    changed: fc.array(fc.record({ field: fc.constantFrom(...stateFields), from: nasty, to: nasty }), {
+      maxLength: 8,
+    }),
     timeMs: fc.oneof(fc.constant(Number.NaN), fc.integer({ min: -1e14, max: 2.5e14 })),
   })
   .map((fields) => aRecord({}, fields));

@@ -127,7 +127,7 @@ server: { listen: 'off' }
     const { owed, lost, unknown, outOfOrder } = verdict();
     expect(owed).toBeGreaterThanOrEqual(400);
     expect([lost, unknown, outOfOrder]).toEqual([[], [], []]);
-    expect(relay.log).toContain('SIGHUP: nothing to do');
+    expect(relay.log).toContain('the config has been loaded again');
     expect(relay.log).not.toContain('"level":"error"');
   }, 60_000);
 });

@@ -21,9 +21,10 @@ describe('listed()', () => {
     ['an open one with all acknowledged', line('01', '00000000'), {}],
     ['one with bytes under way', line('01', '00000FFF', '01'), { unacknowledgedBytes: 4095 }],
     ['one whose peer is full', line('01', '0000000A', '04'), { unacknowledgedBytes: 10, isFull: true }],
-    ['one that the peer has closed', line('08', '00000000'), { isOpen: false }],
+    ['one that the peer has closed', line('08', '00000000'), { isOpen: false, isTheirsOpen: false }],
+    ['one that we have closed', line('05', '00000000'), { isOpen: false, isTheirsOpen: true }],
   ])('finds %s', (_, text, expected) => {
-    const open = { isOpen: true, unacknowledgedBytes: 0, isFull: false };
+    const open = { isOpen: true, isTheirsOpen: true, unacknowledgedBytes: 0, isFull: false };
     expect(listed(`  sl  local_address rem_address\n${text}`, tuple)).toEqual({ ...open, ...expected });
   });
 
@@ -36,7 +37,12 @@ describe('listed()', () => {
     const table =
       '  0: 00000000000000000000000001000000:1F90 B80D0120000000000000000001000000:0202 01 00000000:00000000 00:';
     const v6 = { localAddress: '::1', localPort: 8080, remoteAddress: '2001:db8::1', remotePort: 514 };
-    expect(listed(table, v6)).toEqual({ isOpen: true, unacknowledgedBytes: 0, isFull: false });
+    expect(listed(table, v6)).toEqual({
+      isOpen: true,
+      isTheirsOpen: true,
+      unacknowledgedBytes: 0,
+      isFull: false,
+    });
     expect(listed(table, { ...v6, localAddress: '::1%lo' })).toBeDefined();
   });
 });

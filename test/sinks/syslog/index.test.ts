@@ -26,6 +26,8 @@ describe('the settings of a syslog sink', () => {
     [{ host: 'siem', header: 'rfc3164', timezone: 'Europe/Berlin', tag: 'defender' }],
     [{ host: 'siem', header: 'siem-agent', siemAgent: { time: 'rfc3164', pri: true, host: true } }],
     [{ host: 'siem', confirm: { by: 'delay', after: '1m' } }],
+    [{ host: 'siem', transport: 'relp', header: 'rfc3164' }],
+    [{ host: 'siem', transport: 'relp-tls', tls: { serverName: 'siem.contoso.local' } }],
   ])('may be %j', (settings) => {
     expect(problems(settings)).toEqual([]);
   });
@@ -40,6 +42,9 @@ describe('the settings of a syslog sink', () => {
     [{ host: 'a', tls: {} }, 'tls: needs "transport: tls"'],
     [{ host: 'a', transport: 'udp', framing: 'lf' }, 'framing: has no meaning with "transport: udp"'],
     [{ host: 'a', transport: 'udp', confirm: { by: 'close' } }, 'confirm.by: must be none'],
+    [{ host: 'a', transport: 'relp', tls: {} }, 'tls: needs "transport: tls" or "relp-tls"'],
+    [{ host: 'a', transport: 'relp', framing: 'lf' }, 'framing: has no meaning with "transport: relp"'],
+    [{ host: 'a', transport: 'relp-tls', confirm: {} }, 'confirm: has no meaning with "transport: relp-tls"'],
     [{ host: 'a', tag: 'x' }, 'tag: needs "header: rfc3164"'],
     [{ host: 'a', header: 'rfc3164', tag: 'x y' }, 'tag: expected letters'],
     [{ host: 'a', timezone: 'Berlin' }, 'timezone: expected a time zone'],
@@ -49,6 +54,20 @@ describe('the settings of a syslog sink', () => {
     [{ host: 'a', transport: 'tls', tls: { insecure: true, ca: 'c' } }, 'tls.insecure: trusts anybody'],
   ])('may not be %j', (settings, problem) => {
     expect(problems(settings).join('\n')).toContain(problem);
+  });
+
+  it.each([
+    ['tcp', { port: 514, framing: 'lf', confirm: { by: 'close', every: '5s', after: '30s' } }],
+    ['relp', { port: 20_514 }],
+    ['relp-tls', { port: 20_514 }],
+  ] as const)('come to what is usual with %s', (transport, expected) => {
+    expect(syslog.implied?.({ type: 'syslog', host: 'siem', transport })).toEqual(expected);
+  });
+
+  it.each(['relp', 'relp-tls'] as const)('with %s it goes by acknowledgements', (transport) => {
+    const parsed = syslog.schema.parse({ type: 'syslog', host: 'siem', transport });
+    const sink = syslog.create(parsed, { name: 'siem', log, timeoutMs: 1000 });
+    expect(sink.confirms).toBe('acknowledgement');
   });
 
   it('chooses the header', () => {

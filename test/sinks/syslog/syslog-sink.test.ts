@@ -404,7 +404,7 @@ describe('SyslogSink', () => {
     const sink = closers.add('sink', aSink(deaf.port, {}, 100));
     const failure = await sink.open(never).catch((error: unknown) => error);
     expect(failure).toMatchObject({ name: 'UnavailableError', reason: 'timeout' });
-    expect(String(failure)).toContain('no answer within 100 ms');
+    expect(String(failure)).toContain('no answer within 90 ms');
     const patient = closers.add('sink', aSink(deaf.port));
     const stop = new AbortController();
     const opening = patient.open(stop.signal);
@@ -588,6 +588,64 @@ describe('a syslog sink and what its receiver can take', () => {
     expect(whole.bytes - sink.window().bytes).toBeGreaterThan(1_000_000);
     await sink.confirm(never);
     expect(sink.window()).toEqual(whole);
+  });
+
+  describe('S2: by delay: before a stop', () => {
+    async function written(script: Script, afterMs: number, isTls = false) {
+      const { server } = await testCertificates();
+      const options = { script, ...(isTls && { tls: server.good }) };
+      const collector = closers.add('collector', await startCollector('lf', options));
+      const confirm = { by: 'delay', after: `${afterMs}ms` };
+      const tls = { fingerprint: new X509Certificate(server.good.cert).fingerprint256 };
+      const secure = isTls && { transport: 'tls', framing: 'lf', tls };
+      const sink = closers.add('sink', aSink(collector.port, { confirm, ...secure }));
+      await sink.open(never);
+      const { confirmed } = await sink.send(rendered(20), never);
+      return { collector, sink, confirmed };
+    }
+    const LONG_MS = 60_000;
+    const last = { isLast: true };
+
+    it.each([
+      ['tcp', false],
+      ['tls', true],
+    ])('a receiver over %s that answers a close has read all', async (_, isTls) => {
+      const { collector, sink, confirmed } = await written(readAll, LONG_MS, isTls);
+      await sink.confirm(never, last);
+      expect(await confirmed).toEqual({ refused: [] });
+      expect(collector.events).toHaveLength(20);
+    });
+
+    it('also while an earlier confirmation is being waited for', async () => {
+      const { sink, confirmed } = await written(readAll, LONG_MS);
+      const earlier = sink.confirm(never);
+      await sink.confirm(never, last);
+      await earlier;
+      expect(await confirmed).toEqual({ refused: [] });
+    });
+
+    it('one that does not answer is confirmed by the delay', async () => {
+      const { sink, confirmed } = await written(neverClose, 1_000);
+      await sink.confirm(never, last);
+      expect(await confirmed).toEqual({ refused: [] });
+    });
+
+    it('one that does not answer in time is not confirmed', async () => {
+      const { sink, confirmed } = await written(neverClose, LONG_MS);
+      const grace = AbortSignal.timeout(200);
+      await expect(sink.confirm(grace, last)).rejects.toSatisfy(isAbort);
+      await sink.close();
+      await expect(confirmed).rejects.toThrow(UnavailableError);
+    });
+
+    it('one that answers by a reset has not read all', async () => {
+      const { collector, sink, confirmed } = await written(neverRead, LONG_MS);
+      const ending = sink.confirm(never, last);
+      await sleep(100);
+      collector.resetAll();
+      await expect(ending).rejects.toThrow(UnavailableError);
+      await expect(confirmed).rejects.toThrow(UnavailableError);
+    });
   });
 
   it('S2: goes on where the kernel cannot be asked what is acknowledged, and says so', async () => {

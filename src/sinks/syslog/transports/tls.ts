@@ -12,35 +12,57 @@ import type { Host } from '../hosts.ts';
 import { openSocket } from './socket.ts';
 import { StreamConnection } from './stream.ts';
 
+/** A connection that TLS has secured. */
+export interface Secured {
+  readonly stream: TLSSocket;
+  /** The TCP socket that carries it. */
+  readonly wire: Socket;
+  readonly connectMs: number;
+  readonly explain: Explained;
+  /** Has `written` called each time that the kernel has taken something, from now on. */
+  onWritten(written: () => void): void;
+}
+
+/** Connects by TLS over TCP. @param timeoutMs bounds connecting and, separately, the handshake */
+export async function openTls(
+  tls: TlsClient,
+  host: Host,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Secured> {
+  const options = tls.options(host.host);
+  const { socket: wire, connectMs } = await openSocket(host, timeoutMs, signal);
+  const explained: Explained = (doing, cause) => {
+    const meaning = tls.explain(cause);
+    if (meaning === undefined) return explain(host.name, doing, cause);
+    return new UnavailableError(`${doing} to ${host.name} failed: ${meaning}`, { reason: 'auth', cause });
+  };
+  let written = () => {};
+  const stream = secured(wire, { ...options, socket: below(wire, () => written()) }, explained);
+  try {
+    await shakeHands({ host, stream, wire, tls, explained, settleMs: quietMs(connectMs), timeoutMs }, signal);
+  } catch (error) {
+    stream.destroy();
+    wire.destroy();
+    throw error;
+  }
+  const onWritten = (listener: () => void) => {
+    written = listener;
+  };
+  return { stream, wire, connectMs, explain: explained, onWritten };
+}
+
 /** TLS over TCP. @param timeoutMs bounds connecting and, separately, the handshake */
 export function overTls(tls: TlsClient, framing: Framing, timeoutMs: number): Connect {
   return async (host, signal) => {
-    const options = tls.options(host.host);
-    const { socket: wire, connectMs } = await openSocket(host, timeoutMs, signal);
-    const explained: Explained = (doing, cause) => {
-      const meaning = tls.explain(cause);
-      if (meaning === undefined) return explain(host.name, doing, cause);
-      return new UnavailableError(`${doing} to ${host.name} failed: ${meaning}`, { reason: 'auth', cause });
-    };
-    let written = () => {};
-    const stream = secured(wire, { ...options, socket: below(wire, () => written()) }, explained);
-    try {
-      await shakeHands(
-        { host, stream, wire, tls, explained, settleMs: quietMs(connectMs), timeoutMs },
-        signal,
-      );
-    } catch (error) {
-      stream.destroy();
-      wire.destroy();
-      throw error;
-    }
+    const { onWritten, ...secured } = await openTls(tls, host, timeoutMs, signal);
     const halfClose = (out: () => void) => {
       // The one thing that TLS has still to write is `close_notify`. A peer may answer it before our FIN is out, so that
       // it is our end mark, not the FIN.
-      written = out;
-      stream.end();
+      onWritten(out);
+      secured.stream.end();
     };
-    return new StreamConnection({ host, framing, stream, wire, connectMs, halfClose, explain: explained });
+    return new StreamConnection({ host, framing, ...secured, halfClose });
   };
 }
 

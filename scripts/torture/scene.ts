@@ -1,0 +1,196 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Faults,
+  type Simulator,
+  startSimulator,
+  writeSimulatorFiles,
+} from '../../src/simulator/index.ts';
+import { Random } from '../../src/simulator/random.ts';
+import { whyMissing } from '../../test/peers/missing.ts';
+import { testCertificates } from '../../test/support/certificates.ts';
+import { makeNamespace, type Namespace } from '../../test/support/namespace.ts';
+import { cefId, judge, receivedOf, ticks, type Verdict } from '../../test/support/oracle.ts';
+import { type Receiver, startReceiver } from '../../test/support/receiver.ts';
+import { RelayProcess } from '../../test/support/relay-process.ts';
+
+/** Alerts a second. */
+const RATE = 20;
+/** What is on all the time: alerts change, and some become visible late. */
+const ALWAYS: Faults = { update: 0.2, late: 0.05 };
+/** The journal's own limit is the least there may be, and its disk holds as much again. */
+const DISK = '128m';
+/** Longest time until a fresh alert must have arrived after a harm has ended. */
+export const RECOVERY_MS = 60_000;
+
+export const transports = ['tcp', 'tls'] as const;
+export type Transport = (typeof transports)[number];
+
+/** Simulator, relay and receiver, with what can be done to them. */
+export interface Scene {
+  readonly random: Random;
+  readonly simulator: Simulator;
+  readonly receiver: Receiver;
+  readonly relay: RelayProcess;
+  /** Of config and whatever else the scene needs. */
+  readonly folder: string;
+  /** The folder of the journal; by itself on a small disk where that can be made. */
+  readonly state: string;
+  readonly hasOwnDisk: boolean;
+  readonly namespace: Namespace | undefined;
+  /** Faults of the simulator that may be on together with those that are on all the time. */
+  setFaults(faults: Faults): void;
+  /** Writes another config; the relay is not told. */
+  reconfigure(): void;
+  start(before?: readonly string[]): void;
+  /** Ends the relay by a signal, and notes when. */
+  end(signal: NodeJS.Signals): Promise<void>;
+  /** The relay has ended by itself or by a signal that somebody else sent; notes when. */
+  ended(): Promise<void>;
+  /** Waits for an alert that was raised from now on to arrive; milliseconds, `undefined` when none came in time. */
+  recovered(): Promise<number | undefined>;
+  /** Ends raising and the relay, once all that is owed has arrived or too much time has passed. */
+  finish(): Promise<SceneVerdict>;
+  close(): Promise<void>;
+}
+
+export interface SceneVerdict extends Verdict {
+  /** Lines that are not one event: glued, torn or forged. */
+  readonly merged: readonly string[];
+  readonly exitCode: number | null;
+}
+
+const settings = (transport: Transport, { host, port }: Receiver) => `    overlap: 20s
+    settle: 3s
+    sweep: { every: 1m, window: 15m }
+sinks:
+  - name: siem
+    type: syslog
+    transport: ${transport}
+    host: ${host}
+    port: ${port}${transport === 'tls' ? '\n    tls: { ca: receiver-ca.pem }' : ''}
+    startFrom: journal
+    confirm: { every: 200ms }
+    delivery: { timeout: 5s, retry: { initial: 100ms, max: 1s } }
+server: { listen: 'off' }
+heartbeat: { every: 10s }
+`;
+
+export async function openScene(seed: number, transport: Transport): Promise<Scene> {
+  const folder = mkdtempSync(join(tmpdir(), 'relay-torture-'));
+  const random = new Random(seed);
+  const mayMount = whyMissing('file systems of their own') === undefined;
+  // Its certificate is for this machine's own address, not for that of a namespace.
+  const mayVanish = transport === 'tcp' && whyMissing('network namespaces') === undefined;
+  const namespace = mayVanish ? makeNamespace() : undefined;
+  const certificates = await testCertificates();
+  const framing = transport === 'tls' ? 'octet-counting' : 'lf';
+  const receiver = await startReceiver({
+    framing,
+    ...(namespace && { namespace }),
+    ...(transport === 'tls' && { tls: { pair: certificates.server.good } }),
+  });
+  const simulator = await startSimulator({
+    rate: RATE,
+    faults: ALWAYS,
+    lateMs: [500, 5_000],
+    updateMs: [500, 5_000],
+    outageMs: [1_000, 4_000],
+    quota: false,
+    seed,
+  });
+  writeFileSync(join(folder, 'receiver-ca.pem'), certificates.ca);
+  const { config } = await writeSimulatorFiles(folder, simulator, settings(transport, receiver));
+  const written = readFileSync(config, 'utf8');
+  writeFileSync(config, written.replace('directory: ./state', 'directory: ./state\n  maxBytes: 64MiB'));
+  const state = join(folder, 'state');
+  mkdirSync(state, { mode: 0o700 });
+  if (mayMount) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK},mode=0700`, 'tmpfs', state]);
+  const relay = new RelayProcess(config);
+  const processEnds: number[] = [];
+
+  const end = async (signal: NodeJS.Signals) => {
+    await relay.end(signal);
+    processEnds.push(Date.now());
+  };
+  return {
+    random,
+    simulator,
+    receiver,
+    relay,
+    folder,
+    state,
+    hasOwnDisk: mayMount,
+    namespace,
+    setFaults: (faults) => simulator.setFaults({ ...ALWAYS, ...faults }),
+    reconfigure() {
+      const everyMs = random.int(100, 1_000);
+      const text = readFileSync(config, 'utf8').replace(
+        /confirm: \{ every: \d+ms \}/,
+        `confirm: { every: ${everyMs}ms }`,
+      );
+      writeFileSync(config, text);
+    },
+    start: (before = []) => relay.start(before),
+    end,
+    async ended() {
+      await relay.ended();
+      processEnds.push(Date.now());
+    },
+    async recovered() {
+      const from = Date.now();
+      const raisedBefore = simulator.account.raised.length;
+      for (;;) {
+        if (Date.now() - from > RECOVERY_MS || !relay.running) return undefined;
+        const fresh = simulator.account.raised.slice(raisedBefore);
+        const { whole } = wholeOf(receiver.events().slice(-2_000));
+        const told = new Set(whole.map(receivedOf).map(({ id, revision }) => `${id} ${revision}`));
+        if (fresh.some(({ id, revision }) => told.has(`${cefId(id)} ${ticks(revision)}`)))
+          return Date.now() - from;
+        await sleep(50);
+      }
+    },
+    async finish() {
+      simulator.stopRaising();
+      while (simulator.account.pending > 0) await sleep(200);
+      simulator.heal();
+      const deadline = Date.now() + RECOVERY_MS;
+      let verdict = judge(simulator.account, wholeOf(receiver.events()).whole, processEnds);
+      while (verdict.lost.length > 0 && Date.now() < deadline && relay.running) {
+        await sleep(500);
+        verdict = judge(simulator.account, wholeOf(receiver.events()).whole, processEnds);
+      }
+      const exitCode = await relay.end('SIGTERM');
+      const { whole, merged } = wholeOf(receiver.events());
+      verdict = judge(simulator.account, whole, processEnds);
+      return { ...verdict, merged: [...merged, ...receiver.torn()], exitCode };
+    },
+    async close() {
+      await relay.end('SIGKILL');
+      await simulator.close();
+      await receiver.close();
+      namespace?.close();
+      if (mayMount) execFileSync('umount', ['-l', state]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Heartbeats are no alerts. */
+function wholeOf(lines: readonly string[]): { whole: string[]; merged: string[] } {
+  const whole: string[] = [];
+  const merged: string[] = [];
+  for (const line of lines) {
+    if (line.includes('|defender-relay|defender-relay|')) continue;
+    try {
+      receivedOf(line);
+      whole.push(line);
+    } catch {
+      merged.push(line);
+    }
+  }
+  return { whole, merged };
+}

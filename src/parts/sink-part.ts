@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import type { SinkConfig } from '../config/schema.ts';
+import type { JournalStats, Position, SinkRegistration } from '../core/journal.ts';
+import { buildPlugin } from '../core/plugin.ts';
+import { formats } from '../formats/index.ts';
+import type { Stop } from '../lib/stop.ts';
+import { sinkBegins } from '../observe/account.ts';
+import { sinkObserver } from '../observe/observers.ts';
+import { type DeliverObserver, delivery } from '../pipeline/deliver.ts';
+import { withTimeout } from '../pipeline/policies/timeout.ts';
+import { restarted } from '../pipeline/restarted.ts';
+import { sinks } from '../sinks/index.ts';
+import type { Part, PartContext } from './part.ts';
+
+/** Ceiling of written and unconfirmed text for every sink, whatever it has room for (S1). */
+const WINDOW_BYTES = 32 * 2 ** 20;
+
+/** Where a sink goes on from, and the journal before and after that was settled: for what is said of it. */
+export interface Registered {
+  readonly from: Position;
+  readonly before: JournalStats;
+  readonly after: JournalStats;
+}
+
+export interface SinkPart extends Part {
+  /** What the journal has to know before the sink may run (K8). */
+  readonly registration: SinkRegistration;
+  /** To be told before `run`. */
+  goesOn(registered: Registered): void;
+  /** Opens anew what it writes to, if that is a thing of this machine that others move away (logrotate). */
+  reopen(): void;
+}
+
+/** Journal → sink, again and again. */
+export function sinkPart(settings: SinkConfig, heartbeatMs: number, context: PartContext): SinkPart {
+  const { version, now, random, metrics, vitals, journal, watch } = context;
+  const { name, formerly, startFrom, required, delivery: limits, maxEventBytes } = settings;
+  const log = context.log.child({ sink: name });
+  const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout });
+  const format = buildPlugin(formats, settings.format, { version });
+  let registered: Registered | undefined;
+
+  const observe = () => {
+    const seen = sinkObserver(metrics.sink(name, now), vitals.sink(name, bare));
+    const observer: DeliverObserver = {
+      ...seen,
+      refused(refusals) {
+        seen.refused(refusals.length);
+        for (const { record, reason, detail } of refusals) {
+          log.error({ id: record.id, reason, detail }, 'set aside as a dead letter');
+        }
+      },
+      delivered(records) {
+        seen.delivered(records.map(({ createdMs }) => createdMs));
+        watch?.delivered?.(name, records);
+      },
+    };
+    return { seen, observer };
+  };
+  const waiting = async () => {
+    await journal.available();
+    const { sinks: all } = await journal.stats();
+    return all.find((sink) => sink.name === name) ?? { pending: 0, oldestPendingMs: undefined };
+  };
+
+  return {
+    registration: { name, formerly, startFrom, required, shape: shapeOf(settings, bare.headerBytes) },
+    goesOn(now) {
+      registered = now;
+    },
+    async run({ soft: signal, hard }: Stop) {
+      if (!registered) throw new Error(`sink ${name} has no place in the journal`);
+      const { from, before, after } = registered;
+      const { seen, observer } = observe();
+      const session = delivery({
+        name,
+        sink: withTimeout(bare, limits.timeout),
+        format,
+        match: settings.match,
+        journal,
+        from,
+        batchSize: limits.batchSize,
+        window: { records: limits.window, bytes: WINDOW_BYTES },
+        maxInFlight: limits.maxInFlight,
+        maxEventBytes,
+        maxPerSecond: limits.maxPerSecond,
+        ...(settings.selfEvents && { heartbeat: { everyMs: heartbeatMs, waiting } }),
+        now,
+        observer,
+      });
+      log.info({ ...from }, sinkBegins(name, from, before, after));
+      const task = (healthy: () => void) => session({ soft: signal, hard }, healthy);
+      const backoff = { initialMs: limits.retry.initial, maxMs: limits.retry.max };
+      const { failed, healthy } = seen;
+      await restarted(task, { log, backoff, now, random, signal, failed, healthy });
+    },
+    // It never rejects: the next send tells what is wrong.
+    reopen: () => void bare.reopen?.(),
+    async forget() {
+      vitals.forgetSink(name);
+      await metrics.forget({ sink: name });
+    },
+    close: () => bare.close(),
+  };
+}
+
+/** What makes a sink's events: when it changes, the running numbers begin anew in a stream of their own (S6). */
+function shapeOf(sink: SinkConfig, headerBytes: number): string {
+  const { format } = sink;
+  // What is left for the text decides where a large record is parted.
+  const maxBytes = sink.maxEventBytes - headerBytes;
+  // A sink that wants everything has none, so that its stream is as old as the sink.
+  const match = Object.keys(sink.match).length > 0 ? sink.match : undefined;
+  return createHash('sha256').update(JSON.stringify({ format, maxBytes, match })).digest('hex').slice(0, 16);
+}
