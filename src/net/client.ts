@@ -62,6 +62,7 @@ export class HttpClient {
    */
   async ask({ url, timeoutMs, ...request }: ClientRequest): Promise<HttpAnswer> {
     const { host, protocol } = new URL(url);
+    checkHeaders(request.headers);
     const isSecure = protocol === 'https:';
     const isProxied = isSecure || this.#options.proxy !== undefined;
     const via = isProxied ? this.#via : undefined;
@@ -110,6 +111,15 @@ export class HttpClient {
       password,
     };
     return this.#secure.agent;
+  }
+}
+
+/** axios would take out what may not stand there, and send another secret than is meant. */
+function checkHeaders(headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (/^[\t\x20-\x7e]*$/.test(value)) continue;
+    const message = `the header ${name} has a character that is not ASCII, or a line break: check auth and headers`;
+    throw new UnavailableError(message, { reason: 'config' });
   }
 }
 

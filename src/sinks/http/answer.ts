@@ -67,17 +67,18 @@ export function judge(answer: HttpAnswer, asked: Asked): Verdict {
   const serverMs = httpDateMs(answer.header('date')) ?? asked.nowMs;
   const waitMs = retryAfterMs(answer.header('retry-after'), serverMs);
   if (status === 408 || status === 425) return unavailable('', 'timeout', waitMs);
+  // As the draft of Idempotency-Key has it.
+  if (status === 409) return unavailable(': it may still be at work on the same request', 'server', waitMs);
   if (status === 429) return unavailable(': too many requests', 'throttled', waitMs);
   if (status >= 500 && status !== 501) return unavailable('', 'server', waitMs);
   const why = advice[status] ?? 'it wants something else: check url, method and headers';
   return unavailable(`: ${why}`, status === 401 || status === 403 ? 'auth' : 'config', waitMs);
 }
 
+/** Many a webhook says a plain `ok` under the type of a page, so the type alone does not make it one. */
 function isHtml(answer: HttpAnswer): boolean {
-  return (
-    /^\s*(text\/html|application\/xhtml)/i.test(answer.header('content-type') ?? '') ||
-    /^\s*<(!doctype\s+html|html)\b/i.test(answer.text)
-  );
+  const isSaid = /^\s*(text\/html|application\/xhtml)/i.test(answer.header('content-type') ?? '');
+  return /^\s*<(!doctype\s+html|html)\b/i.test(answer.text) || (isSaid && /<[a-z!]/i.test(answer.text));
 }
 
 /** Only the origin: the rest of an address may be somebody's secret. */

@@ -29,6 +29,8 @@ export interface HttpSinkOptions {
   readonly log: Log;
   /** What an operator has to know as long as it is so. */
   readonly notes: readonly string[];
+  /** Said every hour. */
+  readonly warning: string | undefined;
 }
 
 const BOUNDLESS: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
@@ -37,6 +39,7 @@ const MAX_ANSWER_BYTES = 65_536;
 const MOST_REFUSALS = 10;
 /** Requests of which it is remembered that they were not answered for. */
 const MOST_UNANSWERED = 64;
+const HOUR_MS = 3_600_000;
 /** A write must end before its time is over, to say what it waited for. */
 const SHARE_OF_TIME = 0.9;
 
@@ -67,6 +70,7 @@ export class HttpSink implements Sink {
   readonly #accepted = new Accepted();
   /** Keys of the events of each request. */
   #unanswered: (readonly string[])[] = [];
+  #warnedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HttpSinkOptions) {
     this.#options = options;
@@ -82,15 +86,17 @@ export class HttpSink implements Sink {
   }
 
   notes(): readonly string[] {
-    const { notes, compression } = this.#options;
-    if (this.#compression === compression) return notes;
-    return [...notes, `the receiver does not take ${compression}: what is sent is not compressed`];
+    const { notes, warning, compression } = this.#options;
+    const all = warning === undefined ? notes : [...notes, warning];
+    if (this.#compression === compression) return all;
+    return [...all, `the receiver does not take ${compression}: what is sent is not compressed`];
   }
 
   /** Connects nowhere: that a far end takes connections says nothing of whether it takes events. */
   async open(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw abortError(signal);
     this.#isOpen = true;
+    this.#warn();
   }
 
   async send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt> {
@@ -114,6 +120,13 @@ export class HttpSink implements Sink {
     this.#isOpen = false;
     this.#options.client.close();
     this.#options.auth.close();
+  }
+
+  #warn(): void {
+    const { warning, log, now } = this.#options;
+    if (warning === undefined || now() - this.#warnedMs < HOUR_MS) return;
+    this.#warnedMs = now();
+    log.warn({}, warning);
   }
 
   /** Until the far end has answered for each of the events. What it refuses is narrowed down to the one that it is about. */
@@ -229,10 +242,11 @@ export class HttpSink implements Sink {
   #secrets(target: Target, credentials: Readonly<Record<string, string>>): string[] {
     const { headers, auth } = this.#options;
     const own = headers.flatMap(({ value }) => (typeof value === 'string' ? [] : value.revealAll()));
+    const shown = Object.values(credentials).flatMap((text) => [text, text.replace(/^\S+ /, '')]);
     // A path can be as good as a password.
     const { href, pathname, search } = new URL(target.url());
     const paths = [href, pathname + search, pathname, search].filter((text) => text.length > 1);
-    const all = [...own, ...auth.secrets(), ...Object.values(credentials), ...paths];
+    const all = [...own, ...auth.secrets(), ...shown, ...paths];
     return all.filter((text) => text !== '').toSorted((a, b) => b.length - a.length);
   }
 }

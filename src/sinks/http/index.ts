@@ -214,12 +214,14 @@ export const http: SinkPlugin<typeof schema> = {
       timeoutMs,
       now: Date.now,
       log,
-      notes: [...client.notes(), ...(targets.some((target) => isInClear(target.url())) ? [CLEAR_NOTE] : [])],
+      notes: client.notes(),
+      warning: targets.some((target) => isInClear(target.url())) ? IN_CLEAR_WARNING : undefined,
     });
   },
 };
 
-const CLEAR_NOTE = 'url begins with http://: events and credentials can be read by anybody on the way';
+const IN_CLEAR_WARNING =
+  'url begins with http://: anybody on the way can read the events and the credentials. Use https://';
 
 function authOf(
   { auth }: HttpSettings,

@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { UnavailableError } from '../../../src/core/errors.ts';
 import { describeSinkContract } from '../../contracts/sink.contract.ts';
 import { aReceiver, startReceiver } from '../../support/http-receiver.ts';
-import { createSink, events, failureOf, linesOf, openSink, send } from './support.ts';
+import { createSink, events, failureOf, linesOf, never, openSink, send } from './support.ts';
 
 describeSinkContract('http', { confirmsAtOnce: true }, async () => {
   const receiver = await startReceiver();
@@ -103,6 +105,12 @@ describe('an answer', () => {
     expect(await send(sink, events(2))).toEqual({ refused: [] });
   });
 
+  it('is the receipt if it says a plain word under the type of a page', async () => {
+    const { origin } = await aReceiver(() => ({ headers: { 'content-type': 'text/html' }, body: 'ok' }));
+    const { sink } = await openSink({ url: origin });
+    expect(await send(sink, events(1))).toEqual({ refused: [] });
+  });
+
   it('may be long: only its beginning is read', async () => {
     const { origin } = await aReceiver(() => ({ body: 'x'.repeat(1_000_000) }));
     const { sink } = await openSink({ url: origin });
@@ -121,10 +129,16 @@ describe('an answer', () => {
     ['verdicts on each event', { status: 207 }, 'config', 'check url'],
     ['500', { status: 500, body: 'out of\norder' }, 'server', 'HTTP 500 (out of order)'],
     ['503', { status: 503 }, 'server', 'HTTP 503'],
+    ['409', { status: 409 }, 'server', 'the same request'],
     ['408', { status: 408 }, 'timeout', 'HTTP 408'],
     ['425', { status: 425 }, 'timeout', 'HTTP 425'],
     ['a login page', { body: '\n<!DOCTYPE html><title>Sign in' }, 'answer', 'login page'],
-    ['a page by its type', { headers: { 'content-type': 'text/html' }, body: '?' }, 'answer', 'login page'],
+    [
+      'a page by its type',
+      { headers: { 'content-type': 'text/html' }, body: '<p>Sign in' },
+      'answer',
+      'login page',
+    ],
   ])('of %s keeps everything, and says why', async (_, answer, reason, says) => {
     const { origin } = await aReceiver(() => answer);
     const { sink } = await openSink({ url: origin });
@@ -195,6 +209,15 @@ describe('an answer', () => {
     const { origin } = await aReceiver(() => ({ after: new Promise(() => {}) }));
     const slow = await openSink({ url: origin }, 150);
     expect(await failureOf(send(slow.sink, events(1)))).toMatchObject({ reason: 'timeout' });
+    const garbage = createServer((socket) => void socket.end('SSH-2.0-OpenSSH_9.2\r\n')).listen(
+      0,
+      '127.0.0.1',
+    );
+    onTestFinished(() => void garbage.close());
+    await once(garbage, 'listening');
+    const { port } = garbage.address() as AddressInfo;
+    const other = await openSink({ url: `http://127.0.0.1:${port}` });
+    expect(await failureOf(send(other.sink, events(1)))).toMatchObject({ reason: 'network' });
     const nobody = await openSink({ url: 'http://127.0.0.1:1/canary-path' });
     const error = await failureOf(send(nobody.sink, events(1)));
     expect(error).toMatchObject({
@@ -203,6 +226,26 @@ describe('an answer', () => {
     });
     expect(error.message).not.toContain('canary');
   });
+});
+
+it('S11: a secret that no header may hold is told, and not what it is', async () => {
+  const { origin, received } = await aReceiver();
+  const { sink } = await openSink({ url: origin, auth: { type: 'bearer', token: 'canary\u0001\u20ac' } });
+  const error = await failureOf(send(sink, events(1)));
+  expect(error).toMatchObject({ reason: 'config', message: expect.stringContaining('check auth') });
+  expect(error.message).not.toContain('canary');
+  expect(received).toEqual([]);
+});
+
+it('does not stop to warn of an address at which anybody can listen in', async () => {
+  const { sink, lines } = await openSink({ url: 'http://siem.example.com', tls: { insecure: true } });
+  await sink.close();
+  await sink.open(never);
+  expect(lines).toMatchObject([{ level: 'warn', message: expect.stringContaining('http://') }]);
+  expect(sink.notes?.()).toEqual([
+    expect.stringContaining('tls.insecure'),
+    expect.stringContaining('begins with http://'),
+  ]);
 });
 
 describe('a receiver that refuses', () => {
