@@ -16,7 +16,7 @@ import { runTogether } from './lib/group.ts';
 import type { Stop } from './lib/stop.ts';
 import { orAbort } from './lib/wait.ts';
 import { attended } from './net/attended.ts';
-import { type Graph, openGraph } from './net/graph.ts';
+import { openGraph, type TenantGraph } from './net/graph.ts';
 import { journalFound, sinkBegins, sourceBegins, whatRemains } from './observe/account.ts';
 import { Filling, watchFilling } from './observe/filling.ts';
 import { striker } from './observe/logger.ts';
@@ -93,7 +93,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const soft = AbortSignal.any([stop.soft, lost.signal]);
     const hard = AbortSignal.any([stop.hard, lost.signal]);
 
-    const graphs = new Map<string, Graph>();
+    const graphs = new Map<string, TenantGraph>();
     for (const settings of config.tenants) {
       const observer = metrics.graph(settings.name);
       const opened = openGraph(settings, {
@@ -108,7 +108,9 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const outlets = config.sinks.map((settings) => {
       const { name } = settings;
       const partLog = log.child({ sink: name });
-      const context = { name, log: partLog, timeoutMs: settings.delivery.timeout };
+      const timeoutMs = settings.delivery.timeout;
+      const credential = (tenant: string) => graphs.get(tenant)!.credential;
+      const context = { name, log: partLog, timeoutMs, credential };
       return {
         settings,
         partLog,

@@ -26,7 +26,7 @@ const origin = (what: string) =>
     .transform((text) => new URL(text).origin);
 
 /** `http://proxy:3128`. User and password are refused: what is in a text may be printed. */
-const proxyAddress = z
+export const proxyAddress = z
   .string()
   .transform((text, context) => {
     const url = URL.canParse(text) ? new URL(text) : undefined;
