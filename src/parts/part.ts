@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Appended, Journal } from '../core/journal.ts';
 import type { RelayRecord } from '../core/record.ts';
 import type { Stop } from '../lib/stop.ts';
-import type { Graph } from '../net/graph.ts';
+import type { TenantGraph } from '../net/graph.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Vitals } from '../observe/vitals.ts';
 
@@ -28,8 +28,8 @@ export interface Watch {
   delivered?(sink: string, records: readonly RelayRecord[]): void;
 }
 
-/** The connection to Graph of each tenant, by its name. */
-export type Graphs = ReadonlyMap<string, Graph>;
+/** The connection to Graph of each tenant, and its credential, by its name. */
+export type Graphs = ReadonlyMap<string, TenantGraph>;
 
 /** A source or a sink. Making one does no I/O and is not seen from outside; it begins with `run`, once. */
 export interface Part {

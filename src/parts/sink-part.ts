@@ -10,7 +10,7 @@ import { type DeliverObserver, delivery } from '../pipeline/deliver.ts';
 import { withTimeout } from '../pipeline/policies/timeout.ts';
 import { restarted } from '../pipeline/restarted.ts';
 import { sinks } from '../sinks/index.ts';
-import type { Part, PartContext } from './part.ts';
+import type { Graphs, Part, PartContext } from './part.ts';
 
 /** Ceiling of written and unconfirmed text for every sink, whatever it has room for (S1). */
 const WINDOW_BYTES = 32 * 2 ** 20;
@@ -32,11 +32,17 @@ export interface SinkPart extends Part {
 }
 
 /** Journal → sink, again and again. */
-export function sinkPart(settings: SinkConfig, heartbeatMs: number, context: PartContext): SinkPart {
+export function sinkPart(
+  settings: SinkConfig,
+  heartbeatMs: number,
+  graphs: Graphs,
+  context: PartContext,
+): SinkPart {
   const { version, now, random, metrics, vitals, journal, watch } = context;
   const { name, formerly, startFrom, required, delivery: limits, maxEventBytes } = settings;
   const log = context.log.child({ sink: name });
-  const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout });
+  const credential = (tenant: string) => graphs.get(tenant)!.credential;
+  const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout, credential });
   const format = buildPlugin(formats, settings.format, { version });
   let registered: Registered | undefined;
 
