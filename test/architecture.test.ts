@@ -22,6 +22,8 @@ const layers = [
 const homes: Record<string, RegExp> = {
   '@azure/identity': /^net\/azure-credential\.ts$/,
   '@azure/core-rest-pipeline': /^net\/azure-credential\.ts$/,
+  '@azure/event-hubs': /^sinks\/event-hubs\/producer\.ts$/,
+  ws: /^sinks\/event-hubs\/wire\.ts$/,
   axios: /^net\/http\.ts$/,
   'p-queue': /^pipeline\/deliver\.ts$/,
   'prom-client': /^observe\/metrics\.ts$/,

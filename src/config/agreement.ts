@@ -27,6 +27,7 @@ export function disagreements(input: unknown): Disagreement[] {
     ...repeated,
     ...strangers,
     ...strangersOfSinks(input, known),
+    ...strangersToSignIn(input, known),
     ...takenNames(input),
     ...cloudsWithoutAlerts(input),
     ...filesInTheWay(input),
@@ -91,6 +92,14 @@ function filesInTheWay(input: unknown): Disagreement[] {
     return [
       { path: at, message: 'expected a file outside of state.directory', hint: 'that is the journal’s' },
     ];
+  });
+}
+
+/** Tenants that sinks sign in to. Without tenants the config is one for trying out sinks. */
+function strangersToSignIn(input: unknown, known: readonly string[]): Disagreement[] {
+  return textsOf(input, 'sinks', 'tenant').flatMap((tenant, index) => {
+    if (tenant === undefined || known.length === 0 || known.includes(tenant)) return [];
+    return [stranger(['sinks', index, 'tenant'], tenant, known)];
   });
 }
 

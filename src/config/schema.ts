@@ -116,7 +116,7 @@ const sink = oneOf(sinks, {
     .optional()
     .describe(
       'Most bytes of one event with its header; a larger record goes on in further events. Default: 8000, for ' +
-        '`syslog` over `udp` 2048, for `http` 200000.',
+        '`syslog` over `udp` 2048, for `http` and `event-hubs` 200000.',
     ),
   formerly: word
     .optional()

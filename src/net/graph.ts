@@ -88,7 +88,7 @@ export interface GraphOptions {
  *
  * @throws {UsageError} one of them cannot be used
  */
-export function openGraph(settings: TenantSettings, options: GraphOptions): Graph {
+export function openGraph(settings: TenantSettings, options: GraphOptions): TenantGraph {
   return new TenantGraph(settings, options);
 }
 
@@ -106,13 +106,14 @@ export function isPassing(error: unknown): error is UnavailableError {
   return error instanceof UnavailableError && passing.has(error.reason);
 }
 
-class TenantGraph implements Graph {
+/** With the credential that it signs in with, for others who sign in to the same tenant. */
+export class TenantGraph implements Graph {
   readonly tenant: string;
   readonly origin: string;
   readonly #settings: TenantSettings;
   readonly #scope: string;
   readonly #agent: TenantAgent;
-  readonly #credential: Credential;
+  readonly credential: Credential;
   readonly #log: Log;
   readonly #observer: GraphObserver;
   readonly #random: () => number;
@@ -137,7 +138,7 @@ class TenantGraph implements Graph {
     this.#random = options.random ?? Math.random;
     this.#now = options.now ?? Date.now;
     this.#agent = openAgent(settings, options.env, options.reread);
-    this.#credential = openCredential(settings, {
+    this.credential = openCredential(settings, {
       agent: this.#agent,
       timeoutMs: options.tokenTimeoutMs ?? 10_000,
       log: this.#log,
@@ -176,18 +177,18 @@ class TenantGraph implements Graph {
 
   async close(): Promise<void> {
     this.#closed.abort();
-    this.#credential.close();
+    this.credential.close();
     this.#agent.close();
   }
 
   /** One try; a refused token (expired, revoked, or older than a consent) is renewed once in it (R9). */
   async #once(url: string, options: PageOptions): Promise<GraphPage> {
     const { signal, role } = options;
-    let token = await this.#credential.token(this.#scope, { signal });
+    let token = await this.credential.token(this.#scope, { signal });
     this.#tellPowerless(token, role);
     let answer = await this.#get(url, token, options);
     if (answer.status === 401 || answer.status === 403) {
-      token = await this.#credential.token(this.#scope, { signal, fresh: true, claims: claimsOf(answer) });
+      token = await this.credential.token(this.#scope, { signal, fresh: true, claims: claimsOf(answer) });
       answer = await this.#get(url, token, options);
     }
     if (answer.status === 200) return pageOf(answer, [token]);

@@ -3,7 +3,7 @@ import { JournalUnavailableError } from '../core/errors.ts';
 import type { JournalStats } from '../core/journal.ts';
 import type { Stop } from '../lib/stop.ts';
 import { isAbort, orAbort } from '../lib/wait.ts';
-import { type Graph, openGraph } from '../net/graph.ts';
+import { openGraph, type TenantGraph } from '../net/graph.ts';
 import { keyOf } from './key.ts';
 import type { Part, PartContext } from './part.ts';
 import { type SinkPart, sinkPart } from './sink-part.ts';
@@ -26,7 +26,7 @@ interface AtWork<P extends Part = Part> extends Member<P> {
 
 interface Tenant {
   readonly key: string;
-  readonly graph: Graph;
+  readonly graph: TenantGraph;
 }
 
 /** What another config wants, made or taken over. */
@@ -115,8 +115,11 @@ export class Parts {
         return this.#sameOr(this.#sources, sourceName(settings), key, make);
       });
       sinks = config.sinks.map((settings) => {
-        const key = keyOf([settings, config.heartbeat]);
-        const make = () => sinkPart(settings, config.heartbeat.every, this.#context);
+        // Another tenant is another credential.
+        const tenant = 'tenant' in settings ? tenants.get(settings.tenant ?? '') : undefined;
+        const key = keyOf([settings, config.heartbeat, tenant?.key]);
+        const credential = (name: string) => tenants.get(name)!.graph.credential;
+        const make = () => sinkPart(settings, config.heartbeat.every, credential, this.#context);
         return this.#sameOr(this.#sinks, sinkName(settings), key, make);
       });
     } catch (error) {

@@ -9,6 +9,7 @@ import { sinkObserver } from '../observe/observers.ts';
 import { type DeliverObserver, delivery } from '../pipeline/deliver.ts';
 import { withTimeout } from '../pipeline/policies/timeout.ts';
 import { restarted } from '../pipeline/restarted.ts';
+import type { SinkContext } from '../sinks/context.ts';
 import { sinks } from '../sinks/index.ts';
 import type { Part, PartContext } from './part.ts';
 
@@ -32,11 +33,16 @@ export interface SinkPart extends Part {
 }
 
 /** Journal → sink, again and again. */
-export function sinkPart(settings: SinkConfig, heartbeatMs: number, context: PartContext): SinkPart {
+export function sinkPart(
+  settings: SinkConfig,
+  heartbeatMs: number,
+  credential: NonNullable<SinkContext['credential']>,
+  context: PartContext,
+): SinkPart {
   const { version, now, random, metrics, vitals, journal, watch } = context;
   const { name, formerly, startFrom, required, delivery: limits, maxEventBytes } = settings;
   const log = context.log.child({ sink: name });
-  const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout });
+  const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout, credential });
   const format = buildPlugin(formats, settings.format, { version });
   let registered: Registered | undefined;
 

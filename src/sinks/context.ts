@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Log } from '../core/log.ts';
 import type { Plugin } from '../core/plugin.ts';
 import type { Sink } from '../core/sink.ts';
+import type { Credential } from '../net/credential.ts';
 
 /** What a sink is given besides its settings. */
 export interface SinkContext {
@@ -10,6 +11,8 @@ export interface SinkContext {
   readonly log: Log;
   /** `delivery.timeout`, milliseconds: bounds each connect and, separately, each confirmation inside the sink. */
   readonly timeoutMs: number;
+  /** Of a configured tenant, shared with all who sign in to it; left out where nothing is sent. */
+  credential?(tenant: string): Credential;
 }
 
 /** What a folder of `sinks/` exports. */

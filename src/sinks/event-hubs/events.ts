@@ -1,0 +1,48 @@
+import { hash } from 'node:crypto';
+import { eventIdOf } from '../../core/event-id.ts';
+import type { Rendered } from '../../core/sink.ts';
+
+/** By what Event Hubs chooses the partition: what has the same key stays in order. */
+export type KeyOf = (rendered: Rendered) => string | undefined;
+
+/** Event Hubs takes keys and message ids up to so many characters. */
+const MOST_CHARACTERS = 128;
+
+/** As the text is, or a hash of it. */
+export function bounded(text: string): string {
+  return text.length <= MOST_CHARACTERS ? text : `sha256-${hash('sha256', text, 'hex')}`;
+}
+
+/** Records of a batch that go one after another, because they have the same key; with their places in it. */
+export interface Group {
+  readonly key: string | undefined;
+  readonly records: readonly { readonly index: number; readonly rendered: Rendered }[];
+}
+
+export function groupsOf(batch: readonly Rendered[], keyOf: KeyOf): Group[] {
+  const records = batch.map((rendered, index) => ({ index, rendered }));
+  const groups = Map.groupBy(records, ({ rendered }) => keyOf(rendered));
+  return [...groups].map(([key, records]) => ({ key, records }));
+}
+
+/** The events of a record as the SDK takes them: the text as its UTF-8 bytes, and what else is known of it beside it. */
+export function eventsOf({ record, stream, sequence }: Rendered, texts: readonly string[]) {
+  const { kind, id, tenant, source, severity, outcome } = record;
+  return texts.map((text, place) => ({
+    body: Buffer.from(text, 'utf8'),
+    contentType: text.startsWith('{') ? 'application/json' : 'text/plain',
+    messageId: bounded(eventIdOf(record, place + 1)),
+    correlationId: bounded(id),
+    properties: {
+      kind,
+      tenant,
+      source,
+      severity,
+      outcome,
+      stream,
+      sequence: sequence + place,
+      part: place + 1,
+      parts: texts.length,
+    },
+  }));
+}

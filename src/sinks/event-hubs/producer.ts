@@ -1,0 +1,130 @@
+import { type EventHubClientOptions, EventHubProducerClient } from '@azure/event-hubs';
+import { UnavailableError } from '../../core/errors.ts';
+import { orAbort } from '../../lib/wait.ts';
+import type { Credential } from '../../net/credential.ts';
+import { expiresMs } from '../../net/token.ts';
+import { parseConnectionString } from './connection-string.ts';
+import { watchFarewell } from './farewell.ts';
+import type { Wire } from './wire.ts';
+
+export type { EventDataBatch } from '@azure/event-hubs';
+
+/** Who we are, to Event Hubs. */
+export type Login =
+  | { readonly connectionString: string }
+  | { readonly host: string; readonly credential: Credential };
+
+/** The SDK's producer on a connection of ours. */
+export interface Producer {
+  readonly client: EventHubProducerClient;
+  /** Aborts when the far end has taken its leave, or the connection has ended. */
+  readonly ended: AbortSignal;
+  /** Lets go of it, in good order if that is quick. */
+  close(): Promise<void>;
+}
+
+/** What the SDK may take to say goodbye. */
+const GOODBYE_MS = 1_000;
+/** The SDK renews a token two minutes before its end; one that lasts no longer would be asked for without a pause. */
+const SHORTEST_TOKEN_MS = 180_000;
+
+type WebSockets = NonNullable<EventHubClientOptions['webSocketOptions']>;
+
+/**
+ * @param timeoutMs bounds each step of the SDK
+ * @throws {Error} with a message for people
+ */
+export function makeProducer(login: Login, eventHub: string, wire: Wire, timeoutMs: number): Producer {
+  const ended = new AbortController();
+  const options: EventHubClientOptions = {
+    // Trying again is done by the relay, without end.
+    retryOptions: { maxRetries: 0, timeoutInMs: timeoutMs },
+    webSocketOptions: { webSocket: adopt(wire, () => ended.abort()) },
+  };
+  const client = clientFor(login, eventHub, ended.signal, options);
+  return {
+    client,
+    ended: ended.signal,
+    async close() {
+      const goodbye = AbortSignal.timeout(GOODBYE_MS);
+      // It waits for a peer that has fallen silent for a minute.
+      await orAbort(client.close(), goodbye).catch(() => {});
+      wire.destroy();
+      ended.abort();
+    },
+  };
+}
+
+function clientFor(login: Login, eventHub: string, ended: AbortSignal, options: EventHubClientOptions) {
+  if ('connectionString' in login) {
+    const { host, keyName, key, signature } = parseConnectionString(login.connectionString);
+    const secret =
+      signature === undefined
+        ? `SharedAccessKeyName=${keyName};SharedAccessKey=${key}`
+        : `SharedAccessSignature=${signature}`;
+    // Without what only matters for connecting: that is done. With another hub's name the SDK throws, key and all.
+    return new EventHubProducerClient(`Endpoint=sb://${host}/;${secret}`, eventHub, options);
+  }
+  const { host, credential } = login;
+  const getToken = async (scopes: string | string[]) => {
+    const token = await credential.token(String(scopes), { signal: ended });
+    return { token, expiresOnTimestamp: Math.max(expiresMs(token) ?? 0, Date.now() + SHORTEST_TOKEN_MS) };
+  };
+  return new EventHubProducerClient(host, eventHub, { getToken }, options);
+}
+
+/**
+ * What the SDK takes for a class of WebSockets: the first of it is the wire, which is open already. There is no second one:
+ * who has lost a connection opens the sink again.
+ */
+function adopt(wire: Wire, onEnd: () => void): NonNullable<WebSockets['webSocket']> {
+  let isTaken = false;
+  class Adopted {
+    onopen: (() => void) | null = null;
+    onmessage: ((event: { data: Buffer }) => void) | null = null;
+    onclose: (() => void) | null = null;
+    onerror: ((error: Error) => void) | null = null;
+
+    constructor() {
+      const isFirst = !isTaken;
+      isTaken = true;
+      setImmediate(() => {
+        if (!isFirst) return this.onclose?.();
+        // After the SDK, which knows why.
+        const watch = watchFarewell(() => setImmediate(onEnd));
+        wire.listen(
+          (data) => {
+            this.onmessage?.({ data });
+            watch(data);
+          },
+          () => {
+            onEnd();
+            this.onclose?.();
+          },
+        );
+        this.onopen?.();
+      });
+    }
+
+    send(data: Uint8Array): void {
+      wire.write(data);
+    }
+
+    close(): void {
+      wire.end();
+    }
+  }
+  return Adopted as unknown as NonNullable<WebSockets['webSocket']>;
+}
+
+/** @throws {UnavailableError} */
+export function hubOf(eventHub: string | undefined, entityPath: string | undefined): string {
+  if (eventHub !== undefined && entityPath !== undefined && eventHub !== entityPath) {
+    const message = `the connection string is for event hub ${entityPath}, and eventHub says ${eventHub}: take one of them out`;
+    throw new UnavailableError(message, { reason: 'auth' });
+  }
+  const hub = eventHub ?? entityPath;
+  if (hub !== undefined) return hub;
+  const message = 'the connection string is for a namespace, without EntityPath: say the hub as eventHub';
+  throw new UnavailableError(message, { reason: 'auth' });
+}
