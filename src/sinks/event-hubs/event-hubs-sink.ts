@@ -129,8 +129,10 @@ export class EventHubsSink implements Sink {
   async #sendGroup({ key, records }: Group, session: Session, signal: AbortSignal): Promise<Refused[]> {
     const fresh = records.filter(({ rendered }) => !this.#accepted.has(identityOf(rendered)));
     const newBatch = () => this.#newBatch(key, session, signal);
-    const { fitting, refused } = await this.#measure(fresh, newBatch);
-    let unit: Unit = { records: [], batches: [await newBatch()] };
+    if (fresh.length === 0) return [];
+    const first = await newBatch();
+    const { fitting, refused } = await this.#measure(fresh, first.maxSizeInBytes, newBatch);
+    let unit: Unit = { records: [], batches: [first] };
     for (const record of fitting) {
       if (unit.records.length > 0 && !hasRoom(unit, this.#sizeOf(record))) {
         refused.push(...(await this.#sendUnit(unit, session, signal, newBatch)));
@@ -143,16 +145,15 @@ export class EventHubsSink implements Sink {
   }
 
   /** Sets aside records with an event that no batch takes, before anything of them is sent. */
-  async #measure(records: readonly Indexed[], newBatch: () => Promise<EventDataBatch>) {
+  async #measure(records: readonly Indexed[], mostBytes: number, newBatch: () => Promise<EventDataBatch>) {
     const refused: Refused[] = [];
     const fitting: Indexed[] = [];
     for (const record of records) {
       let why: string | undefined;
       for (const event of eventsOf(record.rendered, this.messages(record.rendered))) {
-        const empty = await newBatch();
         const bytes = event.body.length;
-        if (bytes + OVERHEAD_BYTES <= empty.maxSizeInBytes || empty.tryAdd(event)) continue;
-        why = `an event of it has ${bytes} bytes, and the event hub takes ${empty.maxSizeInBytes} with all that goes with it; lower maxEventBytes`;
+        if (bytes + OVERHEAD_BYTES <= mostBytes || (await newBatch()).tryAdd(event)) continue;
+        why = `an event of it has ${bytes} bytes, and the event hub takes ${mostBytes} with all that goes with it; lower maxEventBytes`;
       }
       if (why === undefined) fitting.push(record);
       else refused.push({ index: record.index, reason: 'too-large', detail: why });
