@@ -75,5 +75,6 @@ export const golden: Readonly<Record<string, string | readonly string[]>> = {
   'typo-in-part': ':12:1 sink: unknown key "sink"; did you mean "sinks"?',
   'unknown-tenant':
     ':11:13 sources[0].tenant: expected the name of a tenant, found "contosso"; did you mean "contoso"?',
+  'unknown-tenant-of-sink': ':16:13 sinks[0].tenant: expected the name of a tenant; did you mean "contoso"?',
   'unknown-variable': ':7:21 tenants[0].credential.clientSecret: environment variable NOT_SET is not set',
 };
