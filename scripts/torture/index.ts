@@ -71,7 +71,9 @@ async function torture(lane: number, count: number, log: (text: string) => void)
       const told = recovery === undefined ? `no alert for ${spellDuration(RECOVERY_MS)}` : `${recovery} ms`;
       log(`${String(done).padStart(4)}  ${harm.name.padEnd(52)} ${told}`);
     }
-    return resultOf(await scene.finish(), { stuck, recoveries, cannot, log: scene.relay.log });
+    const result = resultOf(await scene.finish(), { stuck, recoveries, cannot, log: scene.relay.log });
+    if (!summaryOf([result]).isClean) log(`what happened is kept in ${scene.keep()}`);
+    return result;
   } finally {
     open.delete(scene);
     await scene.close();

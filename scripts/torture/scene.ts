@@ -54,12 +54,16 @@ export interface Scene {
   recovered(): Promise<number | undefined>;
   /** Ends raising and the relay, once all that is owed has arrived or too much time has passed. */
   finish(): Promise<SceneVerdict>;
+  /** Writes down what is needed to find out what went wrong; gives the folder. */
+  keep(): string;
   close(): Promise<void>;
 }
 
 export interface SceneVerdict extends Verdict {
-  /** Lines that are not one event: glued, torn or forged. */
+  /** Lines that are not one event: glued or forged. */
   readonly merged: readonly string[];
+  /** Rests of events at the end of a connection: when the relay is killed in the middle of a write, its kernel ends it so. */
+  readonly torn: readonly string[];
   readonly exitCode: number | null;
 }
 
@@ -166,7 +170,15 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
       const exitCode = await relay.end('SIGTERM');
       const { whole, merged } = wholeOf(receiver.events());
       verdict = judge(simulator.account, whole, processEnds);
-      return { ...verdict, merged: [...merged, ...receiver.torn()], exitCode };
+      return { ...verdict, merged, torn: receiver.torn(), exitCode };
+    },
+    keep() {
+      const kept = mkdtempSync(join(tmpdir(), 'relay-torture-kept-'));
+      const { raised, answers, requests } = simulator.account;
+      writeFileSync(join(kept, 'relay.log'), relay.log);
+      writeFileSync(join(kept, 'received'), receiver.events().join('\n'));
+      writeFileSync(join(kept, 'account.json'), JSON.stringify({ raised, answers, requests, processEnds }));
+      return kept;
     },
     async close() {
       await relay.end('SIGKILL');

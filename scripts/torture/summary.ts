@@ -35,7 +35,7 @@ export function summaryOf(results: readonly Result[]): { lines: string[]; isClea
   const wrong = {
     lost: all(({ verdict }) => verdict.lost),
     'out of order': all(({ verdict }) => verdict.outOfOrder),
-    'merged or torn': all(({ verdict }) => verdict.merged),
+    merged: all(({ verdict }) => verdict.merged),
     'never raised': all(({ verdict }) => verdict.unknown),
     'stuck after': all(({ stuck }) => stuck),
     'unforeseen errors': all(({ unforeseen }) => unforeseen),
@@ -54,7 +54,8 @@ export function summaryOf(results: readonly Result[]): { lines: string[]; isClea
     lines: [
       '',
       `owed ${sum(({ verdict }) => verdict.owed)}, delivered ${sum(({ verdict }) => verdict.delivered)}, ` +
-        `duplicated ${duplicated} (at most ${mayRepeat}), longest recovery ${longest}`,
+        `duplicated ${duplicated} (at most ${mayRepeat}), torn by a kill ${sum(({ verdict }) => verdict.torn.length)}, ` +
+        `longest recovery ${longest}`,
       ...Object.entries(wrong).flatMap(([what, which]) => [
         `${what}: ${which.length}`,
         ...which.slice(0, SHOWN).map((each) => `  ${each.slice(0, 500)}`),

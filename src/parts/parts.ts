@@ -115,17 +115,11 @@ export class Parts {
         return this.#sameOr(this.#sources, sourceName(settings), key, make);
       });
       sinks = config.sinks.map((settings) => {
-<<<<<<< HEAD
-        const tenant = 'tenant' in settings ? settings.tenant : undefined;
-        const key = keyOf([settings, config.heartbeat, tenants.get(tenant ?? '')?.key]);
-        const make = () => sinkPart(settings, config.heartbeat.every, graphs, this.#context);
-=======
         // Another tenant is another credential.
         const tenant = 'tenant' in settings ? tenants.get(settings.tenant ?? '') : undefined;
         const key = keyOf([settings, config.heartbeat, tenant?.key]);
         const credential = (name: string) => tenants.get(name)!.graph.credential;
         const make = () => sinkPart(settings, config.heartbeat.every, credential, this.#context);
->>>>>>> eh
         return this.#sameOr(this.#sinks, sinkName(settings), key, make);
       });
     } catch (error) {

@@ -11,7 +11,7 @@ import { withTimeout } from '../pipeline/policies/timeout.ts';
 import { restarted } from '../pipeline/restarted.ts';
 import type { SinkContext } from '../sinks/context.ts';
 import { sinks } from '../sinks/index.ts';
-import type { Graphs, Part, PartContext } from './part.ts';
+import type { Part, PartContext } from './part.ts';
 
 /** Ceiling of written and unconfirmed text for every sink, whatever it has room for (S1). */
 const WINDOW_BYTES = 32 * 2 ** 20;
@@ -36,20 +36,12 @@ export interface SinkPart extends Part {
 export function sinkPart(
   settings: SinkConfig,
   heartbeatMs: number,
-<<<<<<< HEAD
-  graphs: Graphs,
-=======
   credential: NonNullable<SinkContext['credential']>,
->>>>>>> eh
   context: PartContext,
 ): SinkPart {
   const { version, now, random, metrics, vitals, journal, watch } = context;
   const { name, formerly, startFrom, required, delivery: limits, maxEventBytes } = settings;
   const log = context.log.child({ sink: name });
-<<<<<<< HEAD
-  const credential = (tenant: string) => graphs.get(tenant)!.credential;
-=======
->>>>>>> eh
   const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout, credential });
   const format = buildPlugin(formats, settings.format, { version });
   let registered: Registered | undefined;

@@ -5,8 +5,4 @@ import { stdout } from './stdout/index.ts';
 import { syslog } from './syslog/index.ts';
 
 /** Every sink there is. To add one: make its folder, then name it here. */
-<<<<<<< HEAD
-export const sinks = [syslog, http, eventHubs, file, stdout] as const;
-=======
 export const sinks = [syslog, http, file, stdout, eventHubs] as const;
->>>>>>> eh

@@ -45,11 +45,7 @@ export const golden: Readonly<Record<string, string | readonly string[]>> = {
   name: ':13:11 sinks[0].name: expected lower-case letters, digits and "-", a letter first, found "SIEM 1"',
   'no-colon': ':15:5 expected the name of a setting, a colon and a space; write it as "name: value"',
   'no-sinks': ':1:1 sinks: missing; say at least one place to send to, e.g. type: syslog',
-<<<<<<< HEAD
-  'no-type': ':13:5 sinks[0].type: missing; expected syslog, http, event-hubs, file or stdout',
-=======
   'no-type': ':13:5 sinks[0].type: missing; expected syslog, http, file, stdout or event-hubs',
->>>>>>> eh
   'open-brace': ':17:15 a { or [ is not closed; close it, or indent what belongs to it',
   'open-quote': ':15:11 a quote is not closed; put the same quote at the end of the text',
   overlap: ':12:14 sources[0].overlap: must be longer than settle, found "5s"',
@@ -73,13 +69,8 @@ export const golden: Readonly<Record<string, string | readonly string[]>> = {
   'two-documents': ':17:1 a second document begins here ("---"); a config is one document',
   'two-sinks-of-one-name':
     ':17:11 sinks[1].name: the same name as sinks[0], found "siem"; give each its own: it is known by it',
-<<<<<<< HEAD
-  'type-unheard-of': ':14:11 sinks[0].type: expected syslog, http, event-hubs, file or stdout, found "kafka"',
-  type: ':14:11 sinks[0].type: expected syslog, http, event-hubs, file or stdout, found "sylog"; did you mean "syslog"?',
-=======
   'type-unheard-of': ':14:11 sinks[0].type: expected syslog, http, file, stdout or event-hubs, found "kafka"',
   type: ':14:11 sinks[0].type: expected syslog, http, file, stdout or event-hubs, found "sylog"; did you mean "syslog"?',
->>>>>>> eh
   'typo-in-key': ':16:5 sinks[0].prot: unknown key "prot"; did you mean "port"?',
   'typo-in-part': ':12:1 sink: unknown key "sink"; did you mean "sinks"?',
   'unknown-tenant':

@@ -10,11 +10,7 @@ import type { Secret } from '../../src/lib/secret.ts';
 
 describe('Config', () => {
   it('knows the settings of each plugin by its type', () => {
-<<<<<<< HEAD
-    expectTypeOf<SinkConfig['type']>().toEqualTypeOf<'syslog' | 'http' | 'event-hubs' | 'file' | 'stdout'>();
-=======
     expectTypeOf<SinkConfig['type']>().toEqualTypeOf<'syslog' | 'http' | 'file' | 'stdout' | 'event-hubs'>();
->>>>>>> eh
     const hostOf = (sink: SinkConfig): string | undefined => {
       if (sink.type === 'syslog') {
         expectTypeOf(sink.port).toEqualTypeOf<number | undefined>();

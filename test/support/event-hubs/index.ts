@@ -12,11 +12,7 @@
  *
  * From https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-troubleshoot and
  * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide, and from what the SDK asks
-<<<<<<< HEAD
- * for. Microsoft's own emulator is a container image: where there is a container engine the same tests run against it.
-=======
  * for. Microsoft's own emulator is a container image: the tests do not run against it yet.
->>>>>>> eh
  * Not imitated: throughput units, retention, geo-replication, transactions, idempotent producers.
  */
 import { once } from 'node:events';
