@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/core/errors.ts';
-import type { Position } from '../../src/core/journal.ts';
+import type { Advance, Position } from '../../src/core/journal.ts';
 import type { SendResult, Sink } from '../../src/core/sink.ts';
 import { delivery } from '../../src/pipeline/deliver.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
@@ -44,6 +45,7 @@ function aSlowSink(
       all(({ resolve }) => resolve(result));
       asked.resolve();
       asked = Promise.withResolvers();
+      asked.promise.catch(() => {});
     },
     breaks: () => asked.reject(new UnavailableError('broken', { reason: 'network' })),
   };
@@ -64,7 +66,10 @@ function scene(count: number) {
   };
   const settled = () => new Promise((resolve) => setTimeout(resolve));
   const ready = (length: number) => expect.poll(() => written).toHaveLength(length);
-  const stop = () => hard.abort();
+  const stop = () => {
+    soft.abort();
+    hard.abort();
+  };
   return { journal, written, sink, session, ready, settled, stop };
 }
 
@@ -163,5 +168,64 @@ describe('a sink whose backlog the journal lets go of (K6)', () => {
     await ready(3);
     expect(written).toEqual(['a3 8#1', 'a4 8#2', 'a5 8#3']);
     stop();
+  });
+
+  it('S6: gives each number to one record, and each record to the sink or to a gap, whatever comes when', async () => {
+    const action = fc.constantFrom('append', 'append', 'answer', 'refuse', 'break', 'let go');
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 20 }), async (actions) => {
+        const { journal, written, sink, session, settled, stop } = scene(4);
+        /** As the worker keeps it. */
+        let reached = -1;
+        const accounted = new Set<number>();
+        const account = (upTo: number) => {
+          for (let index = reached + 1; index <= upTo; index++) accounted.add(index);
+          reached = upTo;
+        };
+        const advance = journal.advance.bind(journal);
+        journal.advance = (step: Advance) => {
+          advance(step);
+          if (step.cursor.index > reached) account(step.cursor.index);
+        };
+        let stopped = false;
+        const running = (async () => {
+          while (!stopped) await session().catch(() => {});
+        })();
+        const grow = (count: number) =>
+          journal.append(...records(journal.records.length + count).slice(-count));
+        let streams = 7;
+        const act = {
+          append: () => grow(3),
+          answer: () => sink.answer(),
+          refuse: () => sink.answer({ refused: [{ index: 0, reason: 'rejected', detail: 'no' }] }),
+          break: () => sink.breaks(),
+          'let go': () => {
+            const upTo = Math.min(reached + 2, journal.records.length - 2);
+            if (upTo <= reached) return;
+            account(upTo);
+            journal.moved = { ...place(upTo), stream: ++streams };
+          },
+        };
+        for (const each of actions) {
+          act[each]();
+          await settled();
+        }
+        for (let turn = 0; turn < 40 && reached < journal.records.length - 1; turn++) {
+          if (turn === 0) grow(1);
+          sink.answer();
+          await settled();
+        }
+        stopped = true;
+        stop();
+        await running;
+        expect([...accounted]).toHaveLength(journal.records.length);
+        const byNumber = new Map(written.map((each) => each.split(' ').toReversed() as [string, string]));
+        for (const each of written) {
+          const [id, number] = each.split(' ');
+          expect(byNumber.get(number!)).toBe(id);
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 });
