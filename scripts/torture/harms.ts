@@ -13,6 +13,8 @@ export interface Harm {
   readonly name: string;
   /** Why it cannot be done here. */
   whyNot?(scene: Scene): string | undefined;
+  /** Its disk takes nothing meanwhile. */
+  readonly isDiskFault?: true;
   do(scene: Scene): Promise<void>;
 }
 
@@ -236,6 +238,7 @@ export const harms: readonly Harm[] = [
   },
   {
     name: 'disk: full',
+    isDiskFault: true,
     whyNot: ({ hasOwnDisk }) => (hasOwnDisk ? undefined : 'needs to mount a small disk'),
     async do(scene) {
       const filler = join(scene.state, 'filler');
@@ -249,6 +252,7 @@ export const harms: readonly Harm[] = [
   },
   {
     name: 'disk: full, and the relay killed',
+    isDiskFault: true,
     whyNot: ({ hasOwnDisk }) => (hasOwnDisk ? undefined : 'needs to mount a small disk'),
     async do(scene) {
       const filler = join(scene.state, 'filler');
@@ -265,6 +269,7 @@ export const harms: readonly Harm[] = [
   },
   {
     name: 'disk: every sync fails (EIO)',
+    isDiskFault: true,
     whyNot: strace,
     do: (scene) => atSyncs(scene, 'error=EIO', scene.random.int(500, 3_000)),
   },

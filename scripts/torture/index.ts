@@ -82,9 +82,12 @@ async function torture(lane: number, count: number, log: (text: string) => void)
 
 /** How long it took until a fresh alert arrived, once it was over. */
 async function cycle(scene: Scene, harm: Harm): Promise<number | undefined> {
+  const from = Date.now();
   await harm.do(scene);
   if (!scene.relay.running) return undefined;
-  return await scene.recovered();
+  const recovery = await scene.recovered();
+  if (harm.isDiskFault) scene.diskFaults.push({ from, to: Date.now() });
+  return recovery;
 }
 
 console.log(`torture: ${cycles} cycles, seed ${seed}, ${parallel} at a time`);

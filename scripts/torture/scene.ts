@@ -32,6 +32,8 @@ export type Transport = (typeof transports)[number];
 /** Simulator, relay and receiver, with what can be done to them. */
 export interface Scene {
   readonly random: Random;
+  /** When the disk of the journal was at fault; milliseconds since 1970. */
+  readonly diskFaults: { readonly from: number; readonly to: number }[];
   readonly simulator: Simulator;
   readonly receiver: Receiver;
   readonly relay: RelayProcess;
@@ -115,6 +117,7 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
   if (mayMount) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK},mode=0700`, 'tmpfs', state]);
   const relay = new RelayProcess(config);
   const processEnds: number[] = [];
+  const diskFaults: Scene['diskFaults'] = [];
 
   const end = async (signal: NodeJS.Signals) => {
     await relay.end(signal);
@@ -122,6 +125,7 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
   };
   return {
     random,
+    diskFaults,
     simulator,
     receiver,
     relay,
@@ -162,14 +166,14 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
       while (simulator.account.pending > 0) await sleep(200);
       simulator.heal();
       const deadline = Date.now() + RECOVERY_MS;
-      let verdict = judge(simulator.account, wholeOf(receiver.events()).whole, processEnds);
+      let verdict = judge(simulator.account, wholeOf(receiver.events()).whole, processEnds, diskFaults);
       while (verdict.lost.length > 0 && Date.now() < deadline && relay.running) {
         await sleep(500);
-        verdict = judge(simulator.account, wholeOf(receiver.events()).whole, processEnds);
+        verdict = judge(simulator.account, wholeOf(receiver.events()).whole, processEnds, diskFaults);
       }
       const exitCode = await relay.end('SIGTERM');
       const { whole, merged } = wholeOf(receiver.events());
-      verdict = judge(simulator.account, whole, processEnds);
+      verdict = judge(simulator.account, whole, processEnds, diskFaults);
       return { ...verdict, merged, torn: receiver.torn(), exitCode };
     },
     keep() {
@@ -177,7 +181,10 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
       const { raised, answers, requests } = simulator.account;
       writeFileSync(join(kept, 'relay.log'), relay.log);
       writeFileSync(join(kept, 'received'), receiver.events().join('\n'));
-      writeFileSync(join(kept, 'account.json'), JSON.stringify({ raised, answers, requests, processEnds }));
+      writeFileSync(
+        join(kept, 'account.json'),
+        JSON.stringify({ raised, answers, requests, processEnds, diskFaults }),
+      );
       return kept;
     },
     async close() {

@@ -73,11 +73,14 @@ function keyOf(event: { id: string; revision: bigint; unrevised?: number }): str
  * @param events CEF lines, or what they say
  * @param processEnds when a relay process ended, milliseconds since 1970: an answer counts as committed once the
  *   same process has asked for two things more (R2)
+ * @param diskFaults when the relay's disk was at fault: what it was answered then need not have been committed, whatever
+ *   it asked for afterwards
  */
 export function judge(
   account: Account,
   events: readonly string[] | readonly Received[],
   processEnds: readonly number[] = [],
+  diskFaults: readonly { readonly from: number; readonly to: number }[] = [],
 ): Verdict {
   const received = events.map((event) => (typeof event === 'string' ? receivedOf(event) : event));
   const raised = new Set(account.raised.map(({ id, revision }) => `${cefId(id)} ${ticks(revision)}`));
@@ -95,6 +98,7 @@ export function judge(
     // Requests come in the order of their time.
     const second = account.requests[ordinal + 1];
     if (second === undefined || second.at >= end) continue;
+    if (diskFaults.some(({ from, to }) => second.at >= from && at <= to)) continue;
     for (const { id, revision, unrevised } of alerts) {
       const key = keyOf({ id: cefId(id), revision: ticks(revision) });
       owed.add(key);
