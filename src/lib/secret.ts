@@ -12,8 +12,7 @@ export class Secret {
   /** The present one first. */
   #texts: readonly string[];
   #text: Reread<string> | undefined;
-  /** Path of the file that it comes from, if it does. */
-  file: string | undefined;
+  #file: string | undefined;
 
   constructor(text: string) {
     this.#texts = [text];
@@ -22,8 +21,13 @@ export class Secret {
   /** From now on it is what `text` says, which is read from the file of that path. */
   follow(text: Reread<string>, file: string): void {
     this.#text = text;
-    this.file = file;
+    this.#file = file;
     this.#take(text.value());
+  }
+
+  /** Path of the file that it comes from, if it does. */
+  get file(): string | undefined {
+    return this.#file;
   }
 
   reveal(): string {

@@ -29,7 +29,7 @@ describe('sinks list', () => {
 
   it('K6: shows what a sink was not given, and says so when it is forgotten with it', async () => {
     const { config, state } = await aKeptState();
-    const journal = await open(state, { maxBytes: 1 });
+    const journal = await open(state, { maxBytes: 40_000 });
     // Everything is too much for it, but for the last batch and what siem needs.
     await journal.register([sinkNamed('siem'), { ...sinkNamed('old'), required: false }]);
     await journal.append(aPage(someRecords(['c'])));

@@ -19,6 +19,8 @@ const canaries = {
   clientSecret: 'canary~client/secret=1',
   newClientSecret: 'canary~client/secret=2',
   proxyPassword: 'canary proxy pässword',
+  hubKey: 'canary~hub+key==',
+  hubProxyPassword: 'canary of the hub’s proxy',
   keyPassword: 'canary-key-password',
   sinkPassphrase: 'canary"sink\\passphrase',
   environmentPassword: 'canary-of-the-environment',
@@ -140,6 +142,12 @@ sinks:
     url: ${web.origin}/
     auth: { type: oauth2, tokenUrl: '${web.origin}/token', clientId: relay, clientSecret: '\${env:WEB_CLIENT_SECRET}' }
     delivery: { timeout: 2s, retry: { initial: 100ms, max: 1s } }
+  - name: hub
+    type: event-hubs
+    connectionString: '\${env:HUB}'
+    proxy: http://127.0.0.1:${environment.port}
+    proxyLogin: { user: relay, password: '\${env:HUB_PROXY_PASSWORD}' }
+    delivery: { timeout: 2s, retry: { initial: 100ms, max: 1s } }
   - { name: out, type: stdout }
 heartbeat: { every: 10s }
 server: { listen: 127.0.0.1:0 }
@@ -154,6 +162,8 @@ server: { listen: 127.0.0.1:0 }
     KEY_PASSWORD: canaries.keyPassword,
     SINK_PASSPHRASE: canaries.sinkPassphrase,
     WEB_URL: `${web.origin}/canary-path?canary=query`,
+    HUB: `Endpoint=sb://hub.example/;SharedAccessKeyName=relay;SharedAccessKey=${canaries.hubKey};EntityPath=alerts`,
+    HUB_PROXY_PASSWORD: canaries.hubProxyPassword,
     WEB_PASSWORD: canaries.webPassword,
     WEB_KEY: canaries.webKey,
     WEB_CLIENT_SECRET: canaries.webClientSecret,
@@ -165,9 +175,12 @@ server: { listen: 127.0.0.1:0 }
 /** All that must stand nowhere: the secrets, as they are and as they travel, the private keys, and tokens. */
 function everySecret(files: readonly string[], asked: readonly Asked[]): string[] {
   const texts = Object.values(canaries);
-  const logins = [canaries.proxyPassword, canaries.environmentPassword, canaries.webPassword].map(
-    (password) => Buffer.from(`relay:${password}`).toString('base64'),
-  );
+  const logins = [
+    canaries.proxyPassword,
+    canaries.environmentPassword,
+    canaries.webPassword,
+    canaries.hubProxyPassword,
+  ].map((password) => Buffer.from(`relay:${password}`).toString('base64'));
   const keyLines = files.flatMap((text) => /KEY-----\n([^-]+)\n-----END/.exec(text)?.[1]?.split('\n') ?? []);
   const assertions = asked.flatMap(({ body }) => new URLSearchParams(body).get('client_assertion') ?? []);
   expect(assertions.length).toBeGreaterThan(0);
@@ -193,7 +206,8 @@ it('S11: a canary secret appears in no log, metric, status, event, file or error
   await expect.poll(() => telltales.graphAsked.length, TIMEOUT).toBeGreaterThan(2);
   await expect.poll(log, TIMEOUT).toContain('set clientSecret to the secret’s value (not its ID)');
   await expect.poll(() => environment.logins(), TIMEOUT).toBeGreaterThan(1);
-  await expect.poll(log, TIMEOUT).toMatch(/"sink":"siem".*next try/);
+  for (const sink of ['siem', 'hub'])
+    await expect.poll(log, TIMEOUT).toMatch(new RegExp(`"sink":"${sink}".*next try`));
   await expect.poll(() => web.received.length, TIMEOUT).toBeGreaterThan(8);
   await expect.poll(log, TIMEOUT).toMatch(/"sink":"web".*next try/);
   await expect.poll(log, TIMEOUT).toMatch(/"sink":"web-token".*next try/);

@@ -266,7 +266,7 @@ describe('RelpSink', () => {
   });
 
   it.each<[what: string, script: (command: Command, peer: RelpPeer) => void, why: RegExp, reason: string]>([
-    ['says nothing', () => {}, /no answer to "open" within 100 ms/, 'timeout'],
+    ['says nothing', () => {}, /no answer to "open" within 90 ms/, 'timeout'],
     ['closes', (_, peer) => peer.end(), /before it answered "open". Does it speak RELP/, 'network'],
     ['resets', (_, peer) => peer.reset(), /before it answered "open". Does it speak RELP/, 'network'],
     ['refuses', ({ txnr }, peer) => peer.answer(txnr, '500 no'), /refused the session: 500 no/, 'answer'],
