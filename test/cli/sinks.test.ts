@@ -35,6 +35,8 @@ describe('sinks list', () => {
     await journal.append(aPage(someRecords(['c'])));
     journal.advance({ sink: 'siem', cursor: { batch: 2, index: 0 }, sequence: 2, refused: [] });
     await journal.flush();
+    // Room is made by the next transaction.
+    await journal.append(aPage(someRecords(['c'])));
     await journal.register([sinkNamed('siem')]);
     await journal.close();
     const { lines } = await run(sinksListCommand, { config });
