@@ -10,11 +10,22 @@ const isLong = process.env.LONG === 'yes';
 const long = ['test/**/*.long.test.ts', 'test/process/syslog-closing-peer.test.ts'];
 if (isLong) process.env.SYSLOG_TRIES ??= '1000';
 
+/** They start nothing and change nothing that others see: so they may share a process, which saves its start for each. */
+const pure = ['config', 'control', 'core', 'lib', 'observe', 'pipeline', 'scripts'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
+const projects = [
+  { name: 'pure', include: pure, isolate: false },
+  { name: 'others', include: ['test/**/*.test.ts'], exclude: ['test/**/*.long.test.ts', ...pure] },
+];
+
 export default defineConfig({
   test: {
     // The long ones by themselves: `npm run test:long`.
-    include: isLong ? long : ['test/**/*.test.ts'],
-    exclude: isLong ? [] : ['test/**/*.long.test.ts'],
+    projects: (isLong ? [{ name: 'long', include: long }] : projects).map((test) => ({
+      extends: true as const,
+      test,
+    })),
     // Says at the end which real peers were missing.
     globalSetup: ['test/peers/missing.ts'],
     // Some tests wait for other programs by the clock, and CI shares its machine.

@@ -20,9 +20,6 @@ export interface ReloadOptions {
   readonly present: Present;
   readonly load: () => Loaded;
   readonly log: Log;
-  /** Told when a reload begins and when it is over, for the service manager. */
-  readonly reloading: () => void;
-  readonly reloaded: () => void;
 }
 
 /** Reloads the config when it is asked to, one time after another; the old one stays when the new one is bad. */
@@ -49,12 +46,9 @@ export class Reloader {
   }
 
   async #reloadAll(relay: RunningRelay): Promise<void> {
-    const { reloading, reloaded } = this.#options;
     while (this.#isWanted) {
       this.#isWanted = false;
-      reloading();
       await this.#reload(relay);
-      reloaded();
     }
   }
 

@@ -18,8 +18,7 @@ export async function runCommand(flags: { config?: string; watch?: boolean }, io
   const log = openLogger(() => present.config.log.level, io.stderr, present.secrets);
   const stop = stopOnSignals(process, { graceMs: () => present.config.stop.grace, force: io.exit });
   const manager = openServiceManager(process.env, process.pid, log);
-  const { reloading, reloaded } = manager;
-  const reloader = new Reloader({ present, load: () => load(path), log, reloading, reloaded });
+  const reloader = new Reloader({ present, load: () => load(path), log });
   let reopen = () => {};
   const onHangup = () => {
     reopen();

@@ -168,6 +168,8 @@ class WorkerJournal implements Journal {
       this.#cursors.set(name, noted && compareCursors(noted, cursor) > 0 ? noted : cursor);
       if (!this.#follows.has(name)) this.#follows.set(name, new Follows());
     }
+    // What is for one sink only may have changed hands (`formerly`).
+    this.#cache.clear();
     this.#cache.capacity = Math.max(1, positions.size);
     return positions;
   }

@@ -9,9 +9,6 @@ export interface ServiceManager {
    * @param alive resolves when event loop and journal answer (F2)
    */
   ready(alive: () => Promise<void>): void;
-  /** Another config is being loaded, and what it changes is changed. */
-  reloading(): void;
-  reloaded(): void;
   /** The relay has been asked to end. */
   stopping(): void;
   /** Feeds the watchdog no more. */
@@ -31,7 +28,7 @@ const NOTIFY_MS = 5_000;
  */
 export function openServiceManager(env: NodeJS.ProcessEnv, pid: number, log: Log): ServiceManager {
   const { NOTIFY_SOCKET, PATH } = env;
-  if (!NOTIFY_SOCKET) return { ready() {}, reloading() {}, reloaded() {}, stopping() {}, close() {} };
+  if (!NOTIFY_SOCKET) return { ready() {}, stopping() {}, close() {} };
   let watchdog: NodeJS.Timeout | undefined;
   let told = false;
 
@@ -53,13 +50,6 @@ export function openServiceManager(env: NodeJS.ProcessEnv, pid: number, log: Log
       // Nothing is said when the journal does not answer: then systemd starts the relay again.
       const feed = () => void alive().then(() => tell('WATCHDOG=1'), ignore);
       watchdog = setInterval(feed, everyMs).unref();
-    },
-    reloading() {
-      const microseconds = process.hrtime.bigint() / 1_000n;
-      tell('RELOADING=1', `MONOTONIC_USEC=${microseconds}`);
-    },
-    reloaded() {
-      tell('READY=1');
     },
     stopping() {
       tell('STOPPING=1');
