@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { Appended, Journal } from '../core/journal.ts';
 import type { RelayRecord } from '../core/record.ts';
-import type { Stop } from '../lib/stop.ts';
 import type { TenantGraph } from '../net/graph.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Vitals } from '../observe/vitals.ts';
@@ -31,10 +30,8 @@ export interface Watch {
 /** The connection to Graph of each tenant, and its credential, by its name. */
 export type Graphs = ReadonlyMap<string, TenantGraph>;
 
-/** A source or a sink. Making one does no I/O and is not seen from outside; it begins with `run`, once. */
+/** A source or a sink. Making one does no I/O and is not seen from outside; it begins with its `run`, once. */
 export interface Part {
-  /** Works until it is asked to stop; ends before that only with what ends the relay (F1). */
-  run(stop: Stop): Promise<void>;
   /** It has left the config: nothing is told of it any more. */
   forget(): Promise<void>;
   /** Lets go of everything. Safe without `run` and safe twice. */

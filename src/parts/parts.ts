@@ -7,7 +7,7 @@ import { openGraph, type TenantGraph } from '../net/graph.ts';
 import { keyOf } from './key.ts';
 import type { Part, PartContext } from './part.ts';
 import { type SinkPart, sinkPart } from './sink-part.ts';
-import { sourcePart } from './source-part.ts';
+import { type SourcePart, sourcePart } from './source-part.ts';
 
 /** A part, and whether that of another config is the same. */
 interface Member<P extends Part = Part> {
@@ -32,7 +32,7 @@ interface Tenant {
 /** What another config wants, made or taken over. */
 interface Made {
   readonly tenants: ReadonlyMap<string, Tenant>;
-  readonly sources: readonly Member[];
+  readonly sources: readonly Member<SourcePart>[];
   readonly sinks: readonly Member<SinkPart>[];
 }
 
@@ -56,7 +56,7 @@ export class Parts {
   readonly #failed = new AbortController();
   /** Nothing is begun any more. */
   readonly #over: AbortSignal;
-  readonly #sources = new Map<string, AtWork>();
+  readonly #sources = new Map<string, AtWork<SourcePart>>();
   readonly #sinks = new Map<string, AtWork<SinkPart>>();
   readonly #tenants = new Map<string, Tenant>();
   #changing: Promise<unknown> = Promise.resolve();
@@ -104,7 +104,7 @@ export class Parts {
   async #change(config: PartsConfig): Promise<Changed> {
     const { journal } = this.#context;
     const tenants = new Map<string, Tenant>();
-    let sources: Member[];
+    let sources: Member<SourcePart>[];
     let sinks: Member<SinkPart>[];
     try {
       for (const settings of config.tenants) tenants.set(settings.name, this.#tenant(settings));
@@ -161,12 +161,15 @@ export class Parts {
     const after = await this.#stats();
     const comingSources = sources.filter(({ name }) => !this.#sources.has(name));
     const comingSinks = sinks.filter(({ name }) => !this.#sinks.has(name));
-    for (const { part } of comingSinks) {
-      const from = positions.get(part.registration.name)!;
-      part.goesOn({ from, before, after });
+    for (const member of comingSources) {
+      const run = (stop: Stop) => member.part.run(stop);
+      this.#sources.set(member.name, this.#begin(member, run));
     }
-    for (const member of comingSources) this.#sources.set(member.name, this.#begin(member));
-    for (const member of comingSinks) this.#sinks.set(member.name, this.#begin(member));
+    for (const member of comingSinks) {
+      const from = positions.get(member.part.registration.name)!;
+      const run = (stop: Stop) => member.part.run(stop, { from, before, after });
+      this.#sinks.set(member.name, this.#begin(member, run));
+    }
     const coming = [...comingSources, ...comingSinks];
     return {
       started: coming.map(({ name }) => name),
@@ -218,14 +221,14 @@ export class Parts {
     for (const [name, { graph }] of tenants) if (but.get(name)?.graph !== graph) await graph.close();
   }
 
-  #begin<P extends Part>({ name, key, part }: Member<P>): AtWork<P> {
+  #begin<P extends Part>({ name, key, part }: Member<P>, run: (stop: Stop) => Promise<void>): AtWork<P> {
     const soft = new AbortController();
     const hard = new AbortController();
     const stop = {
       soft: AbortSignal.any([this.#over, soft.signal]),
       hard: AbortSignal.any([this.#stop.hard, this.#failed.signal, hard.signal]),
     };
-    const ended = part.run(stop).catch((error: unknown) => {
+    const ended = run(stop).catch((error: unknown) => {
       if (isAbort(error) && stop.soft.aborted) return;
       // Each part fails alone (F1): what comes here ends them all.
       this.#failed.abort(error);

@@ -26,8 +26,8 @@ export interface Registered {
 export interface SinkPart extends Part {
   /** What the journal has to know before the sink may run (K8). */
   readonly registration: SinkRegistration;
-  /** To be told before `run`. */
-  goesOn(registered: Registered): void;
+  /** Works until it is asked to stop; ends before that only with what ends the relay (F1). */
+  run(stop: Stop, registered: Registered): Promise<void>;
   /** Opens anew what it writes to, if that is a thing of this machine that others move away (logrotate). */
   reopen(): void;
 }
@@ -44,7 +44,6 @@ export function sinkPart(
   const log = context.log.child({ sink: name });
   const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout, credential });
   const format = buildPlugin(formats, settings.format, { version });
-  let registered: Registered | undefined;
 
   const observe = () => {
     const seen = sinkObserver(metrics.sink(name, now), vitals.sink(name, bare));
@@ -71,12 +70,7 @@ export function sinkPart(
 
   return {
     registration: { name, formerly, startFrom, required, shape: shapeOf(settings, bare.headerBytes) },
-    goesOn(now) {
-      registered = now;
-    },
-    async run({ soft: signal, hard }: Stop) {
-      if (!registered) throw new Error(`sink ${name} has no place in the journal`);
-      const { from, before, after } = registered;
+    async run({ soft: signal, hard }, { from, before, after }) {
       const { seen, observer } = observe();
       const session = delivery({
         name,

@@ -2,6 +2,7 @@ import type { SourceConfig } from '../config/schema.ts';
 import type { Appended } from '../core/journal.ts';
 import { buildPlugin } from '../core/plugin.ts';
 import type { Page } from '../core/source.ts';
+import type { Stop } from '../lib/stop.ts';
 import { orAbort } from '../lib/wait.ts';
 import { attended } from '../net/attended.ts';
 import { sourceBegins } from '../observe/account.ts';
@@ -19,8 +20,13 @@ const BACKOFF = { initialMs: 1_000, maxMs: 60_000 };
 const STALL_POLLS = 10;
 const STALL_MS = 600_000;
 
+export interface SourcePart extends Part {
+  /** Works until it is asked to stop; ends before that only with what ends the relay (F1). */
+  run(stop: Stop): Promise<void>;
+}
+
 /** Source → journal, again and again. */
-export function sourcePart(settings: SourceConfig, graphs: Graphs, context: PartContext): Part {
+export function sourcePart(settings: SourceConfig, graphs: Graphs, context: PartContext): SourcePart {
   const { now, steady, random, metrics, vitals, journal, watch } = context;
   const { name, tenant, type, every: everyMs, updates } = settings;
   const log = context.log.child({ source: name, tenant });
