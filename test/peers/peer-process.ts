@@ -12,11 +12,24 @@ export interface Program {
   readonly isReady: () => boolean;
 }
 
+/** A real component that runs beside the tests: started, frozen, killed, started again. */
+export interface Peer {
+  /** Resolves when it is ready; throws with what it said when it ends before that. */
+  start(): Promise<void>;
+  /** SIGSTOP: connections are still accepted, by the kernel, and nobody reads. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
+  /** No-op when it does not run. SIGKILL works on a frozen one, and it reads nothing more before. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Ends it in good order; nothing of it is left. */
+  remove(): Promise<void>;
+}
+
 /** How long a program may take to heed SIGTERM. */
 const GRACE_MS = 5000;
 
-/** A real component as a child process: started, frozen, killed, started again. */
-export class PeerProcess {
+/** As a child process. */
+export class PeerProcess implements Peer {
   readonly #program: Program;
   #child: ChildProcess | undefined;
 
@@ -24,7 +37,6 @@ export class PeerProcess {
     this.#program = program;
   }
 
-  /** Resolves when it is ready; throws with what it said when it ends before that. */
   async start(): Promise<void> {
     const { command, args, isReady } = this.#program;
     // Times without a zone are read as in most tests: as UTC.
@@ -41,16 +53,14 @@ export class PeerProcess {
     }
   }
 
-  /** SIGSTOP: connections are still accepted, by the kernel, and nobody reads. */
-  freeze(): void {
+  async freeze(): Promise<void> {
     if (this.#child) freeze(this.#child);
   }
 
-  thaw(): void {
+  async thaw(): Promise<void> {
     this.#child?.kill('SIGCONT');
   }
 
-  /** No-op when it does not run. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
     if (!child || hasEnded(child)) return;
@@ -62,6 +72,10 @@ export class PeerProcess {
     const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
     await ended;
     clearTimeout(timer);
+  }
+
+  remove(): Promise<void> {
+    return this.end('SIGTERM');
   }
 }
 

@@ -43,7 +43,7 @@ scrape_configs: [{ job_name: defender-relay, static_configs: [{ targets: ['${tar
     isReady: () => isBound('tcp', port),
   });
   await process.start();
-  onTestFinished(() => process.end('SIGTERM'));
+  onTestFinished(() => process.remove());
   const ask = async <T>(path: string): Promise<T> => {
     const answer = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`);
     return ((await answer.json()) as { data: T }).data;

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CLIENT_NAME, type KeyPair, testCertificates, writeKeyPair } from '../support/certificates.ts';
 import type { ParsedCef } from './lognormalizer.ts';
-import { freePort, isBound, PeerProcess } from './peer-process.ts';
+import { peerOf } from './peer-of.ts';
+import { freePort, isBound } from './peer-process.ts';
 import { type SyslogMessage, type SyslogPeer, type SyslogPeerOptions, startPeer } from './syslog-peer.ts';
 
 const PROGRAM = '/usr/sbin/rsyslogd';
@@ -50,17 +51,19 @@ export async function startRsyslog(options: RsyslogOptions = {}): Promise<Rsyslo
   const pair = writeKeyPair(folder, 'server', server[options.tls?.server ?? 'good']);
   writeFileSync(join(folder, 'cef.rb'), 'version=2\nrule=:%f:cef%\n');
   writeFileSync(join(folder, 'rsyslog.conf'), config(folder, ports, pair, options));
-  const process = new PeerProcess({
+  const program = {
     command: PROGRAM,
-    args: ['-n', '-f', join(folder, 'rsyslog.conf'), '-i', join(folder, 'pid')],
+    args: ['-n', '-f', join(folder, 'rsyslog.conf'), '-i', 'NONE'],
     isReady: () =>
       isBound('tcp', ports.tcp) &&
       isBound('udp', ports.udp) &&
       (!options.tls || isBound('tcp', ports.tls)) &&
       (!options.relp || (isBound('tcp', ports.relp) && isBound('tcp', ports.relpTls))),
-  });
+  };
+  const name = options.relp ? 'rsyslog-relp' : options.tls ? 'rsyslog-gnutls' : 'rsyslog';
+  const rsyslog = await peerOf(name, program, { image: 'rsyslog', folder });
   const output = join(folder, 'messages.jsonl');
-  const peer = await startPeer(process, output, parse, () =>
+  const peer = await startPeer(rsyslog, output, parse, () =>
     rmSync(folder, { recursive: true, force: true }),
   );
   return {

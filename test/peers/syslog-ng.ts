@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CLIENT_NAME, testCertificates, writeKeyPair } from '../support/certificates.ts';
 import { SYSLOG_NG } from './missing.ts';
-import { freePort, isBound, PeerProcess } from './peer-process.ts';
+import { peerOf } from './peer-of.ts';
+import { freePort, isBound } from './peer-process.ts';
 import {
   type Route,
   type SyslogMessage,
@@ -40,7 +41,7 @@ export async function startSyslogNg(options: SyslogPeerOptions = {}): Promise<Sy
   for (const [name, { transport }] of Object.entries(drivers))
     if (transport !== 'tls' || options.tls) ports.set(name, await freePort());
   writeFileSync(join(folder, 'syslog-ng.conf'), await config(folder, ports, options));
-  const process = new PeerProcess({
+  const program = {
     command: SYSLOG_NG,
     args: [
       ...['--foreground', '--no-caps', '--cfgfile', join(folder, 'syslog-ng.conf')],
@@ -48,9 +49,11 @@ export async function startSyslogNg(options: SyslogPeerOptions = {}): Promise<Sy
       ...['--control', join(folder, 'control')],
     ],
     isReady: () => [...ports].every(([name, port]) => isBound(name.startsWith('udp') ? 'udp' : 'tcp', port)),
-  });
+  };
+  const inContainer = { image: 'syslog-ng' as const, folder, command: '/usr/sbin/syslog-ng' };
+  const syslogNg = await peerOf('syslog-ng', program, inContainer);
   const output = join(folder, 'messages.jsonl');
-  const peer = await startPeer(process, output, parse, () =>
+  const peer = await startPeer(syslogNg, output, parse, () =>
     rmSync(folder, { recursive: true, force: true }),
   );
   return {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Flavour } from '../support/certificates.ts';
 import { Tail } from '../support/tail.ts';
-import type { PeerProcess } from './peer-process.ts';
+import type { Peer } from './peer-process.ts';
 
 /** How bytes get to a receiver. */
 export interface Route {
@@ -47,8 +47,8 @@ export interface SyslogPeer<M extends SyslogMessage = SyslogMessage> {
   /** Waits until there are `count` messages, or until `enough` says so, and gives them. */
   arrived(enough: number | ((messages: readonly M[]) => boolean)): Promise<readonly M[]>;
   /** SIGSTOP: connections are still accepted, and nobody reads. */
-  freeze(): void;
-  thaw(): void;
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** SIGKILL; unread data is answered by a reset. Works on a frozen one, and it reads nothing more before. */
   kill(): Promise<void>;
   /** Ends it in good order if it runs, and starts it again on the same ports and file. */
@@ -57,9 +57,9 @@ export interface SyslogPeer<M extends SyslogMessage = SyslogMessage> {
   stop(): Promise<void>;
 }
 
-/** All of a receiver but its ports: a process that writes one JSON object for each event. Starts it. */
+/** All of a receiver but its ports: a program that writes one JSON object for each event. Starts it. */
 export async function startPeer<M extends SyslogMessage>(
-  process: PeerProcess,
+  peer: Peer,
   output: string,
   parse: (line: string) => M,
   clean: () => void,
@@ -74,11 +74,11 @@ export async function startPeer<M extends SyslogMessage>(
     return all;
   };
   const stop = async () => {
-    await process.end('SIGTERM');
+    await peer.remove();
     clean();
   };
   try {
-    await process.start();
+    await peer.start();
   } catch (error) {
     await stop();
     throw error;
@@ -90,12 +90,12 @@ export async function startPeer<M extends SyslogMessage>(
       while (!isEnough(messages())) await sleep(20);
       return all;
     },
-    freeze: () => process.freeze(),
-    thaw: () => process.thaw(),
-    kill: () => process.end('SIGKILL'),
+    freeze: () => peer.freeze(),
+    thaw: () => peer.thaw(),
+    kill: () => peer.end('SIGKILL'),
     async restart() {
-      await process.end('SIGTERM');
-      await process.start();
+      await peer.end('SIGTERM');
+      await peer.start();
     },
     stop,
   };

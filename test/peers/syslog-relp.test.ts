@@ -89,7 +89,7 @@ describe.skipIf(missing)(`syslog sink and a real rsyslog by RELP${missing ? `: $
       const sink = await aSink(transport);
       await sink.open(never);
       await (await sink.send(rendered(50), never)).confirmed;
-      rsyslog.freeze();
+      await rsyslog.freeze();
       const receipts = [await sink.send(rendered(50, 51), never), await sink.send(rendered(50, 101), never)];
       const confirming = sink.confirm(never);
       const outcomes = Promise.allSettled([confirming, ...receipts.map(({ confirmed }) => confirmed)]);

@@ -120,7 +120,7 @@ describe.each(peers)('syslog sink and a real %s', (name, startPeer) => {
         await first.confirmed;
         await sink.send(rendered(50, 51), never);
         await peer.arrived(100);
-        peer.freeze();
+        await peer.freeze();
         // Not confirmed, and not even asked for: nobody reads it.
         const last = await sink.send(rendered(50, 101), never);
         const confirming = sink.confirm(never);

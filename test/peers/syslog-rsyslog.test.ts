@@ -89,7 +89,7 @@ describe.skipIf(missing)(`syslog sink and a real rsyslog${missing ? `: ${missing
     });
 
     it('confirms nothing while it is frozen, and all when it goes on', async () => {
-      rsyslog.freeze();
+      await rsyslog.freeze();
       const { confirmed } = await sink.send(rendered(100), never);
       let settled = false;
       void confirmed.then(() => {
@@ -99,14 +99,14 @@ describe.skipIf(missing)(`syslog sink and a real rsyslog${missing ? `: ${missing
       // Longer than a confirmation ever took; it cannot come whatever the time.
       await sleep(300);
       expect(settled).toBe(false);
-      rsyslog.thaw();
+      await rsyslog.thaw();
       await confirming;
       expect(await confirmed).toEqual({ refused: [] });
       expect(await rsyslog.arrived(100)).toHaveLength(100);
     });
 
     it('S1: killed with unread events, all that was unconfirmed rejects, and arrives when sent again', async () => {
-      rsyslog.freeze();
+      await rsyslog.freeze();
       const receipts = [await sink.send(rendered(100), never), await sink.send(rendered(100, 101), never)];
       const confirming = sink.confirm(never).catch((error: unknown) => error);
       await rsyslog.kill();

@@ -351,7 +351,7 @@ describe.each(['rsyslog', 'syslog-ng'] as const)('a real %s that is killed five 
         const batches = [0, 250, 500, 750].map((offset) => records.slice(from + offset, from + offset + 250));
         const isKilled = killBefore.delete(from);
         await sink.open(never);
-        if (isKilled) peer.freeze();
+        if (isKilled) await peer.freeze();
         const receipts: Receipt[] = [];
         for (const batch of batches) receipts.push(await sink.send(batch, never));
         const confirming = sink.confirm(never).catch((failure: unknown) => failure);

@@ -12,7 +12,7 @@
  *
  * From https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-troubleshoot and
  * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide, and from what the SDK asks
- * for. Microsoft's own emulator is a container image: the tests do not run against it yet.
+ * for. `test/peers/event-hubs.test.ts` asks the same of Microsoft's own emulator, where there is a container engine.
  * Not imitated: throughput units, retention, geo-replication, transactions, idempotent producers.
  */
 import { once } from 'node:events';

@@ -4,6 +4,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { UnavailableError, type UnavailableReason } from '../../../core/errors.ts';
 import { abortError } from '../../../lib/wait.ts';
 import type { TlsClient } from '../../../net/tls.ts';
+import { codeOf } from '../../../net/tls-error.ts';
 import { quietMs } from '../confirm.ts';
 import type { Connect } from '../connection.ts';
 import { explain } from '../explain.ts';
@@ -23,6 +24,10 @@ export interface Secured {
   onWritten(written: () => void): void;
 }
 
+/** A busy peer may take so long to look at our certificate, and what it thinks of it may be lost on the way. */
+const LOOKS_MS = 10_000;
+const BROKEN = new Set(['ECONNRESET', 'EPIPE']);
+
 /** Connects by TLS over TCP. @param timeoutMs bounds connecting and, separately, the handshake */
 export async function openTls(
   tls: TlsClient,
@@ -32,10 +37,17 @@ export async function openTls(
 ): Promise<Secured> {
   const options = tls.options(host.host);
   const { socket: wire, connectMs } = await openSocket(host, timeoutMs, signal);
+  let securedMs = Number.NEGATIVE_INFINITY;
   const explained: Explained = (doing, cause) => {
     const meaning = tls.explain(cause);
-    if (meaning === undefined) return explain(host.name, doing, cause);
-    return new UnavailableError(`${doing} to ${host.name} failed: ${meaning}`, { reason: 'auth', cause });
+    if (meaning !== undefined)
+      return new UnavailableError(`${doing} to ${host.name} failed: ${meaning}`, { reason: 'auth', cause });
+    const explanation = explain(host.name, doing, cause);
+    const isSoon = performance.now() - securedMs < LOOKS_MS;
+    if (!isSoon || !BROKEN.has(codeOf(cause))) return explanation;
+    const { message, reason } = explanation;
+    const hint = `; or, as the TLS handshake was a moment ago, ${tls.refusal}`;
+    return new UnavailableError(message + hint, { reason, cause });
   };
   let written = () => {};
   const stream = secured(wire, { ...options, socket: below(wire, () => written()) }, explained);
@@ -46,6 +58,7 @@ export async function openTls(
     wire.destroy();
     throw error;
   }
+  securedMs = performance.now();
   const onWritten = (listener: () => void) => {
     written = listener;
   };
@@ -166,5 +179,3 @@ function shakeHands(handshake: Handshake, signal: AbortSignal): Promise<void> {
     stream.resume();
   });
 }
-
-const codeOf = (cause: Error) => ('code' in cause ? cause.code : undefined);
