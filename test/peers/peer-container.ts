@@ -1,10 +1,16 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Container } from 'dockerode';
-import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
+import {
+  type ContainerRuntimeClient,
+  GenericContainer,
+  getContainerRuntimeClient,
+  Wait,
+} from 'testcontainers';
 import { untilStopped } from '../support/freeze.ts';
 import type { Image } from './engine.ts';
 import type { Peer, Program } from './peer-process.ts';
+
+type Container = ReturnType<ContainerRuntimeClient['container']['getById']>;
 
 /** A program, and the container that it runs in. */
 export interface ContainedProgram extends Program {
