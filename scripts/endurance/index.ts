@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { parseDuration } from '../../src/lib/fields.ts';
+import { parseDuration } from '../../src/lib/measures.ts';
 import { spellDuration, spellSize } from '../../src/lib/spell.ts';
 import { type Judged, judge, type Sample } from './verdict.ts';
 import { lookAt } from './watch.ts';

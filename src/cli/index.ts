@@ -1,22 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from '../lib/fields.ts';
-import {
-  deadLettersDropCommand,
-  deadLettersListCommand,
-  deadLettersRetryCommand,
-  deadLettersShowCommand,
-} from './dead-letters.ts';
-import { demoCommand } from './demo.ts';
+import { parseDuration } from '../lib/measures.ts';
+import { faultsHelp } from './faults-help.ts';
 import { type Io, processIo } from './io.ts';
-import { journalCheckCommand, journalExportCommand } from './journal.ts';
-import { previewCommand } from './preview.ts';
-import { runCommand } from './run.ts';
-import { showCommand } from './show.ts';
-import { faultsHelp, simulateCommand } from './simulate.ts';
-import { sinksForgetCommand, sinksListCommand } from './sinks.ts';
-import { statusCommand } from './status.ts';
 import { exitCodeOf, messageOf } from './trouble.ts';
-import { validateCommand } from './validate.ts';
 import { version } from './version.ts';
 
 /**
@@ -50,6 +36,8 @@ export async function main(args: readonly string[], exit: Io['exit']): Promise<n
   }
 }
 
+type Run<Flags> = (flags: Flags & { readonly args: readonly string[] }, io: Io) => Promise<number>;
+
 function describeProgram(io: Io, ended: (code: number) => void): Command {
   const program = new Command('defender-relay')
     .description(
@@ -60,11 +48,11 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError('(see --help)');
 
-  /** Wires a command: its action gives the exit code. */
+  /** Wires a command: its action gives the exit code. Loaded when it is called: all of them together take a second. */
   const command = <Flags>(
     name: string,
     summary: string,
-    run: (flags: Flags & { readonly args: readonly string[] }, io: Io) => Promise<number>,
+    load: () => Promise<Run<Flags>>,
     parent = program,
   ): Command =>
     parent
@@ -72,6 +60,7 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
       .description(summary)
       .action(async (...given: unknown[]) => {
         const called = given.at(-1) as Command;
+        const run = await load();
         ended(await run({ ...called.opts<Flags & object>(), args: called.args }, io));
       });
 
@@ -82,19 +71,35 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     );
   const json = () => new Option('--json', 'JSON for programs in place of text for people');
 
-  command('run', 'run until SIGTERM or SIGINT; SIGHUP loads the config again', runCommand)
+  command(
+    'run',
+    'run until SIGTERM or SIGINT; SIGHUP loads the config again',
+    async () => (await import('./run.ts')).runCommand,
+  )
     .addOption(config())
     .option('--watch', 'load the config again when its file changes, too');
 
-  command('validate', 'tell every problem of the config, with line and path; no network', validateCommand)
+  command(
+    'validate',
+    'tell every problem of the config, with line and path; no network',
+    async () => (await import('./validate.ts')).validateCommand,
+  )
     .addOption(config())
     .addOption(json());
 
-  command('show', 'show the config with all defaults, secrets as ***', showCommand)
+  command(
+    'show',
+    'show the config with all defaults, secrets as ***',
+    async () => (await import('./show.ts')).showCommand,
+  )
     .addOption(config())
     .addOption(json());
 
-  command('preview', 'show what each sink would be sent; sends nothing, changes nothing', previewCommand)
+  command(
+    'preview',
+    'show what each sink would be sent; sends nothing, changes nothing',
+    async () => (await import('./preview.ts')).previewCommand,
+  )
     .addOption(config())
     .addOption(json())
     .option(
@@ -104,43 +109,72 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .option('--sink <name>', 'only this sink')
     .option('--limit <n>', 'most alerts to show', wholeNumber, 20);
 
-  command('status', 'tell how the relay is; exit code 1 when it does not run, or is not ready', statusCommand)
+  command(
+    'status',
+    'tell how the relay is; exit code 1 when it does not run, or is not ready',
+    async () => (await import('./status.ts')).statusCommand,
+  )
     .addOption(config())
     .addOption(json());
 
   const sinks = program
     .command('sinks')
     .description('the sinks that the journal knows; works on a running relay, and on a stopped one’s state');
-  command('list', 'list them, also those that have left the config', sinksListCommand, sinks)
+  command(
+    'list',
+    'list them, also those that have left the config',
+    async () => (await import('./sinks.ts')).sinksListCommand,
+    sinks,
+  )
     .addOption(config())
     .addOption(json());
-  command('forget <name>', 'let go of one that has left the config', sinksForgetCommand, sinks)
+  command(
+    'forget <name>',
+    'let go of one that has left the config',
+    async () => (await import('./sinks.ts')).sinksForgetCommand,
+    sinks,
+  )
     .addOption(config())
     .addOption(json());
 
   const letters = program
     .command('dead-letters')
     .description('what a sink refused or a source cannot read; works as sinks does');
-  command('list', 'list the newest', deadLettersListCommand, letters)
+  command(
+    'list',
+    'list the newest',
+    async () => (await import('./dead-letters.ts')).deadLettersListCommand,
+    letters,
+  )
     .addOption(config())
     .addOption(json())
     .option('--sink <name>', 'only of this sink')
     .option('--source <name>', 'only of this source')
     .option('--limit <n>', 'most to list', countingNumber, 100);
-  command('show <id>', 'show one whole', deadLettersShowCommand, letters)
+  command(
+    'show <id>',
+    'show one whole',
+    async () => (await import('./dead-letters.ts')).deadLettersShowCommand,
+    letters,
+  )
     .addOption(config())
     .addOption(json());
   const allOf = () => new Option('--sink <name>', 'all of this sink');
   command(
     'retry [ids...]',
     'send them again, each to its sink, marked as retry',
-    deadLettersRetryCommand,
+    async () => (await import('./dead-letters.ts')).deadLettersRetryCommand,
     letters,
   )
     .addOption(config())
     .addOption(json())
     .addOption(allOf());
-  command('drop [ids...]', 'let go of them', deadLettersDropCommand, letters)
+  command(
+    'drop [ids...]',
+    'let go of them',
+    async () => (await import('./dead-letters.ts')).deadLettersDropCommand,
+    letters,
+  )
     .addOption(config())
     .addOption(json())
     .addOption(allOf());
@@ -151,17 +185,26 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
   command(
     'check',
     'go through all of it, tell what is broken and what a repair would do; exit code 1 when something is',
-    journalCheckCommand,
+    async () => (await import('./journal.ts')).journalCheckCommand,
     journal,
   )
     .addOption(config())
     .addOption(json())
     .option('--repair', 'do it: needs a stopped relay, and as much room again; the broken files are kept');
-  command('export', 'write every record that is whole, as JSON, one a line', journalExportCommand, journal)
+  command(
+    'export',
+    'write every record that is whole, as JSON, one a line',
+    async () => (await import('./journal.ts')).journalExportCommand,
+    journal,
+  )
     .addOption(config())
     .option('--output <file>', 'a new file, in place of standard output');
 
-  command('simulate', 'a Microsoft Graph of your own, with alerts and faults', simulateCommand)
+  command(
+    'simulate',
+    'a Microsoft Graph of your own, with alerts and faults',
+    async () => (await import('./simulate.ts')).simulateCommand,
+  )
     .option('--dir <dir>', 'write ca.pem and a ready relay.yaml there; a CA that is there already is kept')
     .option('--host <address>', 'address to listen on; 0.0.0.0 for all', '127.0.0.1')
     .addOption(new Option('--name <name>', 'DNS name by which other machines reach it').argParser(dnsName))
@@ -186,7 +229,11 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .option('--seed <n>', 'the same seed makes the same alerts', wholeNumber, 1)
     .addHelpText('after', faultsHelp);
 
-  command('demo', 'simulator, relay and a small receiver in one process; needs no account', demoCommand)
+  command(
+    'demo',
+    'simulator, relay and a small receiver in one process; needs no account',
+    async () => (await import('./demo.ts')).demoCommand,
+  )
     .addOption(
       new Option('--for <duration>', 'how long alerts are raised')
         .argParser(durationMs)

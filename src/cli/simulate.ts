@@ -2,12 +2,9 @@ import { once } from 'node:events';
 import { UsageError } from '../core/errors.ts';
 import { stopOnSignals } from '../lib/stop.ts';
 import {
-  DEFAULT_PROBABILITY,
-  faultTable,
   parseFaults,
   parseRefusal,
   readSimulatorCa,
-  refusalTable,
   startSimulator,
   writeSimulatorFiles,
 } from '../simulator/index.ts';
@@ -28,22 +25,6 @@ export interface SimulateFlags {
   readonly quota: 'on' | 'off';
   readonly seed: number;
 }
-
-/** The faults and the refusals, for `--help`. */
-export const faultsHelp = `
-Faults:
-${Object.entries(faultTable)
-  .map(([name, { meaning, per }]) => `  ${name.padEnd(14)} ${meaning} (per ${per})`)
-  .join('\n')}
-Each has a probability, ${DEFAULT_PROBABILITY} unless told otherwise: --faults all=0.02,outage=0
-
-What --refuse can be: nothing passes then, until the simulator is started without it.
-${Object.entries(refusalTable)
-  .map(([name, { meaning }]) => `  ${name.padEnd(14)} ${meaning}`)
-  .join('\n')}
-An app without the permission: --roles none
-
-Any tenant GUID, client "simulator" and secret "simulator-secret" are let in.`;
 
 /** Runs a Graph and token endpoint until SIGTERM or SIGINT. */
 export async function simulateCommand(flags: SimulateFlags, io: Io): Promise<number> {

@@ -4,7 +4,7 @@ import type { Log } from '../core/log.ts';
 import type { RereadOptions } from '../lib/reread.ts';
 import { abortError, orAbort } from '../lib/wait.ts';
 import type { TenantAgent } from './agent.ts';
-import { type Attempt, openSignIn } from './azure-credential.ts';
+import type { Attempt, SignIn } from './azure-credential.ts';
 import { Expiry } from './expiry.ts';
 import { foreignText } from './foreign.ts';
 import { openMaterial } from './material.ts';
@@ -62,12 +62,19 @@ export function openCredential(settings: TenantSettings, options: CredentialOpti
   );
   const tellTroubles = troubleTeller(log);
   const closed = new AbortController();
-  const signIn = openSignIn(settings, agent, { timeoutMs, signal: closed.signal });
+  // Azure's SDK is loaded for the first token: who asks for none must not wait for it.
+  let loading: Promise<SignIn> | undefined;
+  const loaded = () => {
+    loading ??= import('./azure-credential.ts').then(({ openSignIn }) =>
+      openSignIn(settings, agent, { timeoutMs, signal: closed.signal }),
+    );
+    return loading;
+  };
   let from = material.current();
   let current: TokenCredential | undefined;
 
   /** The SDK's object, made of what is in the files now. In a new one the cache is empty. */
-  const credentialFor = (anew: boolean): TokenCredential => {
+  const credentialFor = (signIn: SignIn, anew: boolean): TokenCredential => {
     if (anew || !current) material.look();
     const now = material.current();
     if (now !== from) log.info({}, `${material.what} has been replaced; signing in with the new one`);
@@ -93,11 +100,12 @@ export function openCredential(settings: TenantSettings, options: CredentialOpti
 
   return {
     async token(scope, { signal, fresh = false, claims }) {
+      const signIn = await loaded();
       const overdue = AbortSignal.timeout(timeoutMs);
       const attempt: Attempt = {};
       try {
         // The SDK gets past its own cache for claims only.
-        const credential = credentialFor(fresh && claims === undefined);
+        const credential = credentialFor(signIn, fresh && claims === undefined);
         tell();
         // `enableCae`: we can answer claims challenges, so Graph may send them; it gives longer-lived tokens for it.
         const wanted = { enableCae: true, ...(claims !== undefined && { claims }) };

@@ -7,7 +7,6 @@ import {
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
-import axios from 'axios';
 import { UnavailableError } from '../core/errors.ts';
 import { abortError } from '../lib/wait.ts';
 
@@ -101,6 +100,8 @@ class Exchange {
 
   async answer(): Promise<HttpAnswer> {
     const { url, method = 'GET', headers, body, timeouts, signal } = this.#asked;
+    // Loaded with the first request: who makes none must not wait for it.
+    const { default: axios } = await import('axios');
     this.#limit(timeouts.wholeMs, 'no whole answer');
     const firstByte = this.#limit(timeouts.firstByteMs, 'no answer');
     try {

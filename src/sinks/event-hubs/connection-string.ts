@@ -1,3 +1,5 @@
+import { UnavailableError } from '../../core/errors.ts';
+
 /** What a connection string of Event Hubs says. */
 export interface ConnectionString {
   readonly host: string;
@@ -46,4 +48,16 @@ export function parseConnectionString(text: string): ConnectionString {
     eventHub: fields.get('entitypath') || undefined,
     isEmulator: fields.get('usedevelopmentemulator') === 'true',
   };
+}
+
+/** @throws {UnavailableError} */
+export function hubOf(eventHub: string | undefined, entityPath: string | undefined): string {
+  if (eventHub !== undefined && entityPath !== undefined && eventHub !== entityPath) {
+    const message = `the connection string is for event hub ${entityPath}, and eventHub says ${eventHub}: take one of them out`;
+    throw new UnavailableError(message, { reason: 'auth' });
+  }
+  const hub = eventHub ?? entityPath;
+  if (hub !== undefined) return hub;
+  const message = 'the connection string is for a namespace, without EntityPath: say the hub as eventHub';
+  throw new UnavailableError(message, { reason: 'auth' });
 }

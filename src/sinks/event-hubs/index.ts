@@ -4,12 +4,11 @@ import { EXAMPLE, secret } from '../../lib/fields.ts';
 import { proxyAddress } from '../../net/tenant.ts';
 import { TlsClient, tlsSchema } from '../../net/tls.ts';
 import type { SinkContext, SinkPlugin } from '../context.ts';
-import { parseConnectionString } from './connection-string.ts';
+import { hubOf, parseConnectionString } from './connection-string.ts';
 import { EventHubsSink, type Opening } from './event-hubs-sink.ts';
 import { bounded, type KeyOf } from './events.ts';
 import type { Place } from './explain.ts';
-import { hubOf, type Login, makeProducer } from './producer.ts';
-import { openWire } from './wire.ts';
+import type { Login } from './producer.ts';
 
 const DEFAULT_PORT = { amqp: 5671, websockets: 443 } as const;
 const EMULATOR_PORT = 5672;
@@ -124,7 +123,14 @@ function openingOf(settings: EventHubsSettings, context: SinkContext, tls: TlsCl
   };
   return {
     place,
-    open: async (signal) => makeProducer(login, eventHub, await openWire(route, signal), timeoutMs),
+    async open(signal) {
+      // Large, with the SDK: who has no such sink must not wait for it.
+      const [{ makeProducer }, { openWire }] = await Promise.all([
+        import('./producer.ts'),
+        import('./wire.ts'),
+      ]);
+      return makeProducer(login, eventHub, await openWire(route, signal), timeoutMs);
+    },
   };
 }
 

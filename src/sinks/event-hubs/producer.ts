@@ -1,5 +1,4 @@
 import { type EventHubClientOptions, EventHubProducerClient } from '@azure/event-hubs';
-import { UnavailableError } from '../../core/errors.ts';
 import { orAbort } from '../../lib/wait.ts';
 import type { Credential } from '../../net/credential.ts';
 import { expiresMs } from '../../net/token.ts';
@@ -115,16 +114,4 @@ function adopt(wire: Wire, onEnd: () => void): NonNullable<WebSockets['webSocket
     }
   }
   return Adopted as unknown as NonNullable<WebSockets['webSocket']>;
-}
-
-/** @throws {UnavailableError} */
-export function hubOf(eventHub: string | undefined, entityPath: string | undefined): string {
-  if (eventHub !== undefined && entityPath !== undefined && eventHub !== entityPath) {
-    const message = `the connection string is for event hub ${entityPath}, and eventHub says ${eventHub}: take one of them out`;
-    throw new UnavailableError(message, { reason: 'auth' });
-  }
-  const hub = eventHub ?? entityPath;
-  if (hub !== undefined) return hub;
-  const message = 'the connection string is for a namespace, without EntityPath: say the hub as eventHub';
-  throw new UnavailableError(message, { reason: 'auth' });
 }

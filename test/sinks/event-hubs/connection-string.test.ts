@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseConnectionString } from '../../../src/sinks/event-hubs/connection-string.ts';
-import { hubOf } from '../../../src/sinks/event-hubs/producer.ts';
+import { hubOf, parseConnectionString } from '../../../src/sinks/event-hubs/connection-string.ts';
 
 describe('parseConnectionString', () => {
   it('reads what the portal gives', () => {
