@@ -13,7 +13,8 @@ import { Random } from '../../src/simulator/random.ts';
 import { whyMissing } from '../../test/peers/missing.ts';
 import { testCertificates } from '../../test/support/certificates.ts';
 import { makeNamespace, type Namespace } from '../../test/support/namespace.ts';
-import { cefId, judge, receivedOf, ticks, type Verdict } from '../../test/support/oracle.ts';
+import { judge, type Verdict } from '../../test/support/oracle.ts';
+import { cefId, receivedOf, ticks } from '../../test/support/received.ts';
 import { type Receiver, startReceiver } from '../../test/support/receiver.ts';
 import { RelayProcess } from '../../test/support/relay-process.ts';
 

@@ -37,6 +37,8 @@ export function summaryOf(results: readonly Result[]): { lines: string[]; isClea
     'out of order': all(({ verdict }) => verdict.outOfOrder),
     merged: all(({ verdict }) => verdict.merged),
     'never raised': all(({ verdict }) => verdict.unknown),
+    altered: all(({ verdict }) => verdict.altered),
+    renumbered: all(({ verdict }) => verdict.renumbered),
     'stuck after': all(({ stuck }) => stuck),
     'unforeseen errors': all(({ unforeseen }) => unforeseen),
     'ended badly': all(({ verdict: { exitCode }, lastLog }) =>

@@ -11,6 +11,8 @@ export interface Raised {
   readonly raisedAt: number;
   /** From when on it could be read, unless a later revision came first. */
   readonly visibleAt: number;
+  /** The whole alert, as it is served to who asks for all members of enumerations. */
+  readonly body: () => object;
 }
 
 /** A request for alerts. */

@@ -18,7 +18,8 @@ import {
 } from '../../src/simulator/index.ts';
 import { KeepingJournal } from '../support/keeping-journal.ts';
 import { collectLog } from '../support/log.ts';
-import { cefId, judge, ticks } from '../support/oracle.ts';
+import { judge } from '../support/oracle.ts';
+import { cefId, ticks } from '../support/received.ts';
 
 /**
  * Time of the simulator and of what reads it: it runs so much faster than ours. The test that runs the contract has

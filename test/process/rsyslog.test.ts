@@ -6,7 +6,7 @@ import { startSimulator, writeSimulatorFiles } from '../../src/simulator/index.t
 import { parseCef } from '../formats/cef/support.ts';
 import { whyMissing } from '../peers/missing.ts';
 import { type RsyslogMessage, startRsyslog } from '../peers/rsyslog.ts';
-import { cefId, ticks } from '../support/oracle.ts';
+import { cefId, ticks } from '../support/received.ts';
 import { RelayProcess } from '../support/relay-process.ts';
 
 const missing = whyMissing('rsyslog-relp');

@@ -15,7 +15,7 @@ import { startRsyslog } from '../peers/rsyslog.ts';
 import { startSyslogNg } from '../peers/syslog-ng.ts';
 import type { Route, SyslogMessage, SyslogPeer, SyslogPeerOptions } from '../peers/syslog-peer.ts';
 import { type Flavour, testCertificates, writeKeyPair } from '../support/certificates.ts';
-import { cefId } from '../support/oracle.ts';
+import { cefId } from '../support/received.ts';
 import { aRecord } from '../support/records.ts';
 
 const peers = {

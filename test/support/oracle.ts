@@ -1,51 +1,10 @@
-import { createHash } from 'node:crypto';
-import type { Account } from '../../src/simulator/index.ts';
+import type { Account, Raised } from '../../src/simulator/index.ts';
+import { cefId, type Received, receivedOf, ticks } from './received.ts';
 
 /**
  * Judges what a receiver got against what the simulator raised, by the rules of `delivery.md` ("What is owed").
- * It shares no code with the relay: ids and revisions are read off the CEF lines by the documented mapping.
+ * It shares no code with the relay: what was received is read by the documentation (`received.ts`).
  */
-
-/** One event as it was received. */
-export interface Received {
-  /** Alert id as CEF can hold it. */
-  readonly id: string;
-  /** Ticks of the revision. */
-  readonly revision: bigint;
-  /** 0, or the how many-th other body under this revision. */
-  readonly unrevised: number;
-  readonly part: string;
-  readonly outcome: string;
-}
-
-/** @throws {Error} when the line is not an event of ours: something was split, glued or forged */
-export function receivedOf(line: string): Received {
-  const at = line.indexOf(' CEF:0|');
-  if (at < 0 || line.indexOf(' CEF:0|', at + 1) >= 0)
-    throw new Error(`not one CEF event: ${line.slice(0, 300)}`);
-  const [, id] =
-    / externalId=(\S+)|\|externalId=(\S+)/.exec(line)?.filter((part) => part !== undefined) ?? [];
-  const payload = / devicePayloadId=(\d+)(?:\.(\d+))?(\S*)/.exec(line);
-  const outcome = / outcome=(\w+)/.exec(line)?.[1];
-  if (!id || !payload || !outcome) throw new Error(`an event without its identity: ${line.slice(0, 300)}`);
-  const [, revision = '', unrevised = 0, part = ''] = payload;
-  return { id, revision: BigInt(revision), unrevised: Number(unrevised), part, outcome };
-}
-
-/** Longer ids are shortened to 23 characters, `~` and 16 hex digits of their SHA-256. */
-export function cefId(id: string): string {
-  if ([...id].length <= 40) return id;
-  return `${[...id].slice(0, 23).join('')}~${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
-}
-
-/** .NET ticks of Graph's time, by another way than the relay's. */
-export function ticks(time: string): bigint {
-  const [seconds = '', fraction = ''] = time.replace('Z', '').split('.');
-  return (
-    (BigInt(Date.parse(`${seconds}Z`)) + 62_135_596_800_000n) * 10_000n +
-    BigInt(fraction.padEnd(7, '0').slice(0, 7))
-  );
-}
 
 export interface Verdict {
   readonly owed: number;
@@ -58,6 +17,39 @@ export interface Verdict {
   readonly outOfOrder: readonly string[];
   /** Events of records that were never raised. */
   readonly unknown: readonly string[];
+  /** Events that do not say what the alert was. */
+  readonly altered: readonly string[];
+  /** Running numbers of two events, and events of two running numbers in one stream. */
+  readonly renumbered: readonly string[];
+}
+
+export const wrongs = [
+  'lost',
+  'duplicated',
+  'out of order',
+  'never raised',
+  'altered',
+  'renumbered',
+] as const;
+export type Wrong = (typeof wrongs)[number];
+
+/**
+ * What is wrong by a verdict, with what shows it; nothing when nothing is.
+ *
+ * @param mayRepeat how many events may have come more than once: none without a fault, after one what was not confirmed,
+ *   and what was confirmed since the last commit of cursors
+ */
+export function wrongIn(verdict: Verdict, mayRepeat = 0): Map<Wrong, readonly string[]> {
+  const { duplicated } = verdict;
+  const found: Readonly<Record<Wrong, readonly string[]>> = {
+    lost: verdict.lost,
+    duplicated: duplicated > mayRepeat ? [`${duplicated} events, and at most ${mayRepeat} may be`] : [],
+    'out of order': verdict.outOfOrder,
+    'never raised': verdict.unknown,
+    altered: verdict.altered,
+    renumbered: verdict.renumbered,
+  };
+  return new Map(wrongs.filter((wrong) => found[wrong].length > 0).map((wrong) => [wrong, found[wrong]]));
 }
 
 /** Further bodies of one revision that a relay tells (R1). */
@@ -130,6 +122,41 @@ export function judge(
     outOfOrder: [...lastCopies].flatMap(([id, revision]) =>
       [revision, poisoned].includes(newest.get(id)) ? [] : [id],
     ),
-    unknown: [...records.keys()].filter((key) => !raised.has(key.replace(/\.\d+$/, ''))),
+    unknown: [...records.keys()].filter((key) => !raised.has(revisionOf(key))),
+    altered: alteredIn(received, account.raised),
+    renumbered: renumberedIn(received),
   };
+}
+
+/** A key without the count of `unrevised`. */
+const revisionOf = (key: string): string => key.replace(/\.\d+$/, '');
+
+/** Which of several bodies of one revision came as the how many-th is a matter of what was read: any of them will do. */
+function alteredIn(received: readonly Received[], raised: readonly Raised[]): string[] {
+  const comparable = received.filter(({ isOf }) => isOf !== undefined);
+  if (comparable.length === 0) return [];
+  const bodies = Map.groupBy(raised, ({ id, revision }) => `${cefId(id)} ${ticks(revision)}`);
+  const altered = comparable.filter((event) => {
+    const of = bodies.get(revisionOf(keyOf(event)));
+    return of !== undefined && !of.some((each) => event.isOf?.(each));
+  });
+  return altered.map(keyOf);
+}
+
+/** An event that comes again has the number that it had, and no other event has that (S6). */
+function renumberedIn(received: readonly Received[]): string[] {
+  const numbered = received.filter(({ number }) => number !== undefined);
+  const pairs = new Set(numbered.map((event) => `${event.number} ${keyOf(event)}${event.part}`));
+  const wrong: string[] = [];
+  const eventOf = new Map<string, string>();
+  const numberOf = new Map<string, string>();
+  for (const pair of pairs) {
+    const [stream = '', sequence = '', ...event] = pair.split(' ');
+    const number = `${stream} ${sequence}`;
+    const inStream = `${stream} ${event.join(' ')}`;
+    if (eventOf.has(number) || numberOf.has(inStream)) wrong.push(pair);
+    eventOf.set(number, pair);
+    numberOf.set(inStream, pair);
+  }
+  return wrong;
 }
