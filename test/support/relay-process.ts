@@ -4,11 +4,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
-const program = join(import.meta.dirname, '../../dist/main.js');
+const built = join(import.meta.dirname, '../../dist/main.js');
 
 /** The built relay as a process of its own. */
 export class RelayProcess {
-  readonly #command: readonly string[];
+  /** Another copy of the built program may be run in its place. */
+  program = built;
+  readonly #args: readonly string[];
   #child: ChildProcess | undefined;
   #ended: Promise<NodeJS.Signals | number> | undefined;
   /** Everything it has logged, over all starts. */
@@ -17,7 +19,7 @@ export class RelayProcess {
   #before = 0;
 
   constructor(config: string, ...flags: string[]) {
-    this.#command = [process.execPath, program, 'run', '--config', config, ...flags];
+    this.#args = ['run', '--config', config, ...flags];
   }
 
   /**
@@ -25,8 +27,9 @@ export class RelayProcess {
    * @throws {Error} it has not been built: else a test would wait for what never comes
    */
   start(before: readonly string[] = []): void {
+    const { program } = this;
     if (!existsSync(program)) throw new Error(`there is no ${program}: run "npm run build" first`);
-    const [command, ...args] = [...before, ...this.#command];
+    const [command, ...args] = [...before, process.execPath, program, ...this.#args];
     const child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.on('data', (data: Buffer) => {
       this.log += data.toString();
