@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { JournalError } from '../core/errors.ts';
 import { APPLICATION_ID, checkLog, pathsIn } from './database.ts';
 import { examine, type Findings, type Keep, lostText } from './examine.ts';
+import { hasBrokenLog, openMended } from './mended.ts';
 import { migrations } from './migrations.ts';
 import { isRunning, openToLook } from './peek.ts';
 
@@ -26,8 +27,8 @@ export function* checkJournal(
   directory: string,
   { keep = {}, running = isRunning(directory) }: { readonly keep?: Keep; readonly running?: boolean } = {},
 ): Generator<number, Checked> {
-  const before = problemOfFiles(directory);
-  const { database, unopened } = openAnyhow(directory, running);
+  const before = problemOfFiles(directory, running);
+  const { database, unopened, close } = openAnyhow(directory, running);
   try {
     const header = headerOf(database);
     if (header.schema !== undefined && header.schema > migrations.length) throw newer(directory, header);
@@ -47,18 +48,17 @@ export function* checkJournal(
       plan: planFor(directory, findings),
     };
   } finally {
-    database.close();
+    close();
   }
 }
 
 /** What is wrong before anything is read. */
-function problemOfFiles(directory: string): string | undefined {
+function problemOfFiles(directory: string, running: boolean): string | undefined {
   const { journal, wal } = pathsIn(directory);
   if (!existsSync(journal)) return `${journal} is missing`;
   if (statSync(journal).size === 0) return `${journal} is empty`;
   try {
     checkLog(directory);
-    return undefined;
   } catch (error) {
     // That it cannot be read is told by those who read.
     if (!(error instanceof JournalError)) return undefined;
@@ -67,22 +67,35 @@ function problemOfFiles(directory: string): string | undefined {
       'than what was. What was read since is read again, and what was sent since is sent again'
     );
   }
+  return !running && hasBrokenLog(directory)
+    ? `its write-ahead log ${wal} is not as it was written: some of its last changes may be missing`
+    : undefined;
+}
+
+interface OpenedAnyhow {
+  readonly database: DatabaseSync;
+  readonly unopened?: string;
+  close(): void;
 }
 
 /** What cannot be opened is like an empty one. */
-function openAnyhow(directory: string, running: boolean): { database: DatabaseSync; unopened?: string } {
-  if (!existsSync(pathsIn(directory).journal)) return { database: new DatabaseSync(':memory:') };
+function openAnyhow(directory: string, running: boolean): OpenedAnyhow {
+  if (!existsSync(pathsIn(directory).journal)) return nothing();
   try {
+    const mended = running ? undefined : openMended(directory);
+    if (mended) return mended;
     // Else nothing at all is read from a file that is shorter than it says.
     const database = openToLook(directory, { defensive: false, running });
     database.exec('PRAGMA writable_schema = ON');
-    return { database };
+    return { database, close: () => database.close() };
   } catch (error) {
-    return {
-      database: new DatabaseSync(':memory:'),
-      unopened: `it cannot be opened: ${(error as Error).message}`,
-    };
+    return nothing(`it cannot be opened: ${(error as Error).message}`);
   }
+}
+
+function nothing(unopened?: string): OpenedAnyhow {
+  const database = new DatabaseSync(':memory:');
+  return { database, ...(unopened !== undefined && { unopened }), close: () => database.close() };
 }
 
 interface Header {

@@ -5,6 +5,7 @@ import {
   fsyncSync,
   openSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -17,7 +18,8 @@ import { JournalError } from '../core/errors.ts';
 import { makeDirectory } from '../lib/directory.ts';
 import { fileSystemOf, refuseNetwork } from './file-system.ts';
 import { migrations } from './migrations.ts';
-import { broken, inUse, isBusy, logMissing } from './trouble.ts';
+import { broken, inUse, isBusy, logBroken, logMissing } from './trouble.ts';
+import { surveyWal } from './wal.ts';
 
 /** Marks the file as ours (`DRLY`). @see https://www.sqlite.org/pragma.html#pragma_application_id */
 export const APPLICATION_ID = 0x44_52_4c_59;
@@ -36,6 +38,7 @@ export function pathsIn(directory: string) {
     lock: join(directory, 'lock.db'),
     journal,
     wal: `${journal}-wal`,
+    index: `${journal}-shm`,
     unfinished: `${journal}.new`,
     mark: join(directory, 'mark'),
     ballast: join(directory, 'ballast'),
@@ -150,6 +153,8 @@ export function openDatabase(directory: string, version: string, steps = migrati
  * what was in it: records, and how far each sink has come (K10).
  */
 export function markRunning(database: DatabaseSync): void {
+  // What a lost transaction has left in the log must not be taken for the end of the next one.
+  foldLog(database);
   database.exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('running', '1')");
   foldLog(database);
 }
@@ -172,6 +177,27 @@ export function checkLog(directory: string): void {
   } finally {
     database.close();
   }
+}
+
+/**
+ * The log can be read as far as it is known to have been on disk. Only for a process that does not have the journal open,
+ * for it reads the file on which SQLite has its locks (K9).
+ *
+ * @throws {JournalError} some of it would be passed over
+ */
+export function checkFrames(directory: string): void {
+  const { log, index } = readLog(directory);
+  const { read, stored, brokenAt } = surveyWal(log, index) ?? { read: 0, stored: 0, brokenAt: 0 };
+  if (stored > read) throw logBroken(directory, pathsIn(directory).wal, brokenAt);
+}
+
+/** The log, and what SQLite has noted of it. */
+export function readLog(directory: string): { log: Buffer; index: Buffer } {
+  const { wal, index } = pathsIn(directory);
+  const read = (file: string) => (existsSync(file) ? readFileSync(file) : Buffer.alloc(0));
+  // In this order, the log is never older than what was noted of it.
+  const noted = read(index);
+  return { log: read(wal), index: noted };
 }
 
 export function isMarked(database: DatabaseSync): boolean {

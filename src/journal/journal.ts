@@ -28,7 +28,7 @@ import { type Mark, noMark } from '../core/mark.ts';
 import { joinWithheld } from '../core/withheld.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
-import { checkLog, pathsIn } from './database.ts';
+import { checkFrames, checkLog, pathsIn } from './database.ts';
 import { Keeper } from './keeper.ts';
 import { MarkFile } from './mark.ts';
 import type { JournalMethods, JournalNotice, StoreOptions } from './protocol.ts';
@@ -59,6 +59,7 @@ export async function openJournal({ log, ...options }: JournalOptions): Promise<
     const { journal: file, mark } = pathsIn(options.directory);
     const created = await journal.ask('prepare', { ...options, version });
     checkLog(options.directory);
+    checkFrames(options.directory);
     journal.keeper = new Keeper(file);
     journal.opening = { ...(await journal.ask('open', undefined)), created };
     journal.keeper.hold();

@@ -3,7 +3,7 @@ import { DatabaseSync, type DatabaseSyncOptions } from 'node:sqlite';
 import type { Coverage } from '../core/coverage.ts';
 import { JournalError } from '../core/errors.ts';
 import type { JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
-import { APPLICATION_ID, checkLog, immutable, pathsIn } from './database.ts';
+import { APPLICATION_ID, checkFrames, checkLog, immutable, pathsIn } from './database.ts';
 import { migrations } from './migrations.ts';
 import { Size } from './size.ts';
 import { isWaitedFor, sinkStats, survey } from './survey.ts';
@@ -89,6 +89,7 @@ function look<T>(directory: string, read: (database: DatabaseSync) => T): T | un
   if (!isThere(directory, pathsIn(directory).journal)) return undefined;
   let database: DatabaseSync | undefined;
   try {
+    if (!isRunning(directory)) checkFrames(directory);
     database = openToLook(directory);
     database.exec('BEGIN');
     checkVersion(database, directory);

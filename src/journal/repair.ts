@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Cursor } from '../core/journal.ts';
@@ -7,6 +7,7 @@ import { type Checked, checkJournal } from './check.ts';
 import { START } from './cursor.ts';
 import { lockDirectory, makeUnfinished, pathsIn, syncDirectory } from './database.ts';
 import { type Findings, hasPlace, type Keep } from './examine.ts';
+import { linkOrCopy } from './mended.ts';
 import { type BatchHead, batchHash } from './tables/batches.ts';
 import type { Row } from './tables/kept.ts';
 import { SinkTable, sinkOf } from './tables/sinks.ts';
@@ -166,12 +167,4 @@ function exchange(directory: string, kept: string): void {
   renameSync(unfinished, journal);
   syncDirectory(kept);
   syncDirectory(directory);
-}
-
-function linkOrCopy(from: string, to: string): void {
-  try {
-    linkSync(from, to);
-  } catch {
-    copyFileSync(from, to);
-  }
 }

@@ -2,6 +2,7 @@ import { JournalError } from '../core/errors.ts';
 
 /** Primary result codes. @see https://www.sqlite.org/rescode.html */
 const SQLITE = {
+  ERROR: 1,
   BUSY: 5,
   LOCKED: 6,
   READONLY: 8,
@@ -10,6 +11,8 @@ const SQLITE = {
   FULL: 13,
   CANTOPEN: 14,
   PROTOCOL: 15,
+  CONSTRAINT: 19,
+  MISMATCH: 20,
   NOTADB: 26,
 } as const;
 
@@ -25,6 +28,15 @@ const PASSING: ReadonlySet<unknown> = new Set([
   SQLITE.CANTOPEN,
   SQLITE.PROTOCOL,
   ...['EIO', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ESTALE', 'ETIMEDOUT'],
+]);
+
+/** What is in the file is not what was written there. Our own SQL fails only where the schema, or an index, is another. */
+const BROKEN: ReadonlySet<unknown> = new Set([
+  SQLITE.ERROR,
+  SQLITE.CORRUPT,
+  SQLITE.CONSTRAINT,
+  SQLITE.MISMATCH,
+  SQLITE.NOTADB,
 ]);
 
 /** What to do with a journal that cannot be trusted. It is never thrown away without the operator. */
@@ -49,6 +61,12 @@ export function logMissing(directory: string, log: string): JournalError {
       'is missing. Put that file back where it was, if it was moved, or left out of a copy. If it has gone for good, ' +
       '"defender-relay journal check" tells what is left, and "defender-relay journal check --repair" goes on without it',
   );
+}
+
+/** SQLite would read the log up to there, and say nothing. */
+export function logBroken(directory: string, log: string, byte: number): JournalError {
+  const what = `its write-ahead log ${log} cannot be read from byte ${byte} on, and what was stored there would be missing`;
+  return broken(directory, what);
 }
 
 /** Somebody reads the journal and has not ended in time. */
@@ -104,8 +122,7 @@ export function unreadable(directory: string, cause: unknown): JournalError {
 }
 
 function advice(directory: string, cause: unknown): string {
-  const code = codeOf(cause);
-  if (code === SQLITE.CORRUPT || code === SQLITE.NOTADB) return startAfresh(directory);
+  if (BROKEN.has(codeOf(cause))) return startAfresh(directory);
   const first = remedy(cause);
   return `${first ? `${first}, and start again` : 'Start again'}; nothing that was acknowledged is lost`;
 }

@@ -331,10 +331,19 @@ describe('a journal that is broken', () => {
     await expectRepaired({ siem: beyond(without(12), 'b7.4'), late: without(12) });
   });
 
-  it('a log that is cut off: what is before the cut is there', async () => {
+  it('K10: with a log that is cut off is refused, and goes on with what is before the cut after a repair', async () => {
     rmSync(state, { recursive: true });
     cpSync(join(made.path, 'died'), state, { recursive: true });
     truncateSync(pathsIn(state).wal, 5_000);
+    await expect(open(state)).rejects.toThrow(/write-ahead log .* cannot be read from byte .*journal check/s);
+    await expectRepaired({ siem: beyond(without(12), 'b7.4'), late: without(12) });
+  });
+
+  it('after a power failure goes on before the transaction that was cut off', async () => {
+    rmSync(state, { recursive: true });
+    cpSync(join(made.path, 'died'), state, { recursive: true });
+    truncateSync(pathsIn(state).wal, 5_000);
+    rmSync(pathsIn(state).index);
     const journal = await open(state);
     expect(await journal.checkpoint(aPage([]))).toBe(String(BATCHES - 1));
     await journal.append(page(BATCHES));
