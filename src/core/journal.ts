@@ -1,5 +1,6 @@
 import type { Coverage } from './coverage.ts';
 import type { Mark } from './mark.ts';
+import type { OwnEvent } from './own-event.ts';
 import type { Outcome, RelayRecord, SourceRecord } from './record.ts';
 import type { RefusalReason } from './sink.ts';
 import type { ReadingKind, Unread } from './source.ts';
@@ -280,6 +281,13 @@ export interface Journal {
 
   /** Resolves when everything noted by `advance` is on disk. */
   flush(): Promise<void>;
+
+  /**
+   * Notes something to be told to the sinks of the relay itself: it is journaled as a record for all of them, within 100
+   * ms, or after `flush`; while the disk is at fault, later. Never throws and never waits. Some room is kept for it when
+   * the journal is full (K6). Of what would be too much the next event of the kind says how many were not told.
+   */
+  tell(event: OwnEvent): void;
 
   stats(): Promise<JournalStats>;
 

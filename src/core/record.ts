@@ -6,8 +6,8 @@ export type JsonObject = { readonly [key: string]: Json | undefined };
 
 /** What a source tells about. Further kinds: incident, activity. */
 export const recordKinds = ['alert'] as const;
-/** `heartbeat`: the relay tells of itself. */
-export type RecordKind = (typeof recordKinds)[number] | 'heartbeat';
+/** The relay tells of itself: that it is there, and what has happened to it (`core/own-event.ts`). */
+export type RecordKind = (typeof recordKinds)[number] | 'heartbeat' | 'relay';
 
 /** Why a record is told (CEF `outcome`). The last five are outside the order per id. */
 export const outcomes = ['new', 'update', 'unrevised', 'late', 'repair', 'retry', 'replay'] as const;
@@ -16,6 +16,11 @@ export type Outcome = (typeof outcomes)[number];
 /** Told by somebody's wish, not because a source had it now: its events are numbered in a stream of their own (S6). */
 export function isApart({ outcome }: { readonly outcome: Outcome }): boolean {
   return outcome === 'repair' || outcome === 'retry' || outcome === 'replay';
+}
+
+/** What the relay tells of itself passes every `match`, or is not for a sink at all (S7). */
+export function isOwn({ kind }: { readonly kind: RecordKind }): boolean {
+  return kind === 'heartbeat' || kind === 'relay';
 }
 
 /** A record as a source reads it, before the journal has said whether it is known. */

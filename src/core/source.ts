@@ -29,7 +29,8 @@ export interface Page {
 }
 
 /** Kinds of not being readable; a closed set. */
-export type UnreadReason = 'unreadable' | 'too-large' | 'too-many';
+export const unreadReasons = ['unreadable', 'too-large', 'too-many'] as const;
+export type UnreadReason = (typeof unreadReasons)[number];
 
 /** Records of one time, or of some, that a source cannot read while it can read others (R5). */
 export interface Unread {

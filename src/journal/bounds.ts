@@ -15,10 +15,15 @@ import type { SourceTable } from './tables/sources.ts';
 
 /** Above this share of the limit what has been delivered is given up, the oldest first (K6). */
 const GIVE_UP_ABOVE = 0.8;
-/** Full at the limit, until it is below this share again (K6). */
+/**
+ * Sources and what they fill the journal with stop so far below the limit: the rest is for cursors and for what the relay
+ * tells of itself, above all that the journal is full (K6).
+ */
+const RESERVE_SHARE = 0.01;
+/** Full there, until it is below this share of the limit again (K6). */
 const RESUME_BELOW = 0.9;
 /**
- * At the limit what only sinks need that are not required is let go of, until below this share: each time makes a hole
+ * When it is full what only sinks need that are not required is let go of, until below this share: each time makes a hole
  * of its own, and the log must have room to grow.
  */
 const LET_GO_TO = 0.95;
@@ -71,6 +76,10 @@ export class Bounds {
   paused = false;
   readonly #options: BoundsOptions;
   readonly #size: Size;
+  /** At so many bytes it is full. */
+  readonly #fullBytes: number;
+  /** Events of our own are kept below so many bytes. */
+  #ownBytes: number;
   /** It was full, and is not yet below {@link LET_GO_TO} again. */
   #short = false;
   /** When each of the warnings that may come often was last given. */
@@ -82,6 +91,8 @@ export class Bounds {
     this.#options = options;
     const { database, walFile, maxBytes } = options;
     this.#size = new Size(database, walFile);
+    this.#fullBytes = (1 - RESERVE_SHARE) * maxBytes;
+    this.#ownBytes = maxBytes;
     const { pageSize } = this.#size;
     // The log counts as well, so it may only be a small part of the limit.
     const logPages = Math.max(16, Math.min(1_000, Math.floor(maxBytes / 64 / pageSize)));
@@ -204,12 +215,19 @@ export class Bounds {
     const mayLose = this.#mayLose();
     const bytes = this.#bytesKept(waiting.length > 0 || mayLose);
     // The next transaction makes room.
-    this.#short = mayLose && bytes >= (this.#short ? LET_GO_TO : 1) * maxBytes;
-    const full = bytes >= (this.paused ? RESUME_BELOW : 1) * maxBytes;
+    this.#short = mayLose && bytes >= (this.#short ? LET_GO_TO * maxBytes : this.#fullBytes);
+    const full = bytes >= (this.paused ? RESUME_BELOW * maxBytes : this.#fullBytes);
     const paused = waiting.length > 0 && full && !mayLose;
     if (paused === this.paused) return;
     this.paused = paused;
+    // The answer that filled it may have filled more than that: the reserve begins where the sources stop.
+    this.#ownBytes = Math.max(maxBytes, bytes + RESERVE_SHARE * maxBytes);
     told.paused(paused, { bytes, limitBytes: maxBytes, sinks: waiting });
+  }
+
+  /** Part of a transaction: may something be told of the relay itself? While the sources pause it has the reserve. */
+  hasRoomForOwn(): boolean {
+    return !this.paused || this.bytes() < this.#ownBytes;
   }
 
   /** Is the oldest batch there only for sinks that are not required? */
@@ -221,9 +239,9 @@ export class Bounds {
 
   /** Nobody has to wait, or to lose anything, for a log that can be emptied. */
   #bytesKept(isNeeded: boolean): number {
-    const { database, maxBytes } = this.#options;
+    const { database } = this.#options;
     const bytes = this.bytes();
-    if (!this.paused && !this.#short && !(isNeeded && bytes >= maxBytes)) return bytes;
+    if (!this.paused && !this.#short && !(isNeeded && bytes >= this.#fullBytes)) return bytes;
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     return this.bytes();
   }

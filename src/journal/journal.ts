@@ -25,14 +25,17 @@ import type {
 } from '../core/journal.ts';
 import type { Log } from '../core/log.ts';
 import { type Mark, noMark } from '../core/mark.ts';
+import type { OwnEvent } from '../core/own-event.ts';
 import { joinWithheld } from '../core/withheld.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
+import { systemClock } from './clock.ts';
 import { checkFrames, checkLog, pathsIn } from './database.ts';
 import { Keeper } from './keeper.ts';
 import { MarkFile } from './mark.ts';
 import type { JournalMethods, JournalNotice, StoreOptions } from './protocol.ts';
 import { Caller } from './rpc.ts';
+import { Telling } from './telling.ts';
 import { journalError } from './trouble.ts';
 
 export interface JournalOptions extends StoreOptions {
@@ -107,8 +110,12 @@ class WorkerJournal implements Journal {
   #sent: readonly Advance[] = [];
   /** What the steps that are not on disk say of ids, for each sink. */
   readonly #follows = new Map<string, Follows>();
+  /** What the relay tells of itself, until it is on disk. */
+  readonly #telling = new Telling(systemClock());
+  /** The disk had no room for that; it waits until the disk is well. */
+  #mute = false;
   #timer: NodeJS.Timeout | undefined;
-  /** Settles when the steps sent are on disk. */
+  /** Settles when what was sent is on disk. */
   #storing: Promise<void> | undefined;
 
   constructor(worker: Worker, directory: string, log: Log) {
@@ -217,6 +224,11 @@ class WorkerJournal implements Journal {
     this.#storeSoon();
   }
 
+  tell(event: OwnEvent): void {
+    this.#telling.note(event);
+    this.#storeSoon();
+  }
+
   async follows(sink: string, ids: readonly RecordId[]): Promise<readonly boolean[]> {
     const noted = ids.map((id) => this.#follows.get(sink)?.get(id));
     const unknown = ids.filter((_, index) => noted[index] === undefined);
@@ -228,7 +240,7 @@ class WorkerJournal implements Journal {
   async flush(): Promise<void> {
     this.#check();
     // First those that are on their way, then those that wait. What is noted meanwhile is not waited for: it may be without end.
-    for (let round = 0; round < 2 && this.#steps.size + this.#sent.length > 0; round++) await this.#store();
+    for (let round = 0; round < 2 && this.#hasNews; round++) await this.#store();
   }
 
   stats(): Promise<JournalStats> {
@@ -327,14 +339,19 @@ class WorkerJournal implements Journal {
     this.keeper = undefined;
   }
 
-  /** All steps that were noted, and those that are noted meanwhile. */
-  async #storeAll(): Promise<void> {
-    while (this.#storing || this.#steps.size > 0 || this.#sent.length > 0) await this.#store();
+  /** Something was noted that is not on disk and can go there. */
+  get #hasNews(): boolean {
+    return this.#steps.size + this.#sent.length > 0 || !(this.#mute || this.#telling.isEmpty);
   }
 
-  /** Stores the steps that were noted, one group at a time. */
+  /** All that was noted, and what is noted meanwhile. */
+  async #storeAll(): Promise<void> {
+    while (this.#storing || this.#hasNews) await this.#store();
+  }
+
+  /** Stores what was noted, one group at a time. */
   #store(): Promise<void> {
-    this.#storing ??= this.#storeSteps().finally(() => {
+    this.#storing ??= this.#storeNews().finally(() => {
       this.#storing = undefined;
       this.#storeSoon();
     });
@@ -343,7 +360,7 @@ class WorkerJournal implements Journal {
 
   /** Does nothing while there is nothing to store, or nowhere to. */
   #storeSoon(): void {
-    if (this.#ended || this.fault?.usable === false || this.#steps.size + this.#sent.length === 0) return;
+    if (this.#ended || this.fault?.usable === false || !this.#hasNews) return;
     this.#timer ??= setTimeout(() => {
       // Steps that are on their way may take longer than this; those that wait are then looked after anew.
       this.#timer = undefined;
@@ -352,13 +369,33 @@ class WorkerJournal implements Journal {
     }, ADVANCE_EVERY_MS);
   }
 
-  async #storeSteps(): Promise<void> {
+  async #storeNews(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    // Both are asked for in one breath: the worker writes them in one transaction.
+    const both = await Promise.allSettled([this.#storeSteps(), this.#storeEvents()]);
+    for (const each of both) if (each.status === 'rejected') throw each.reason;
+  }
+
+  async #storeEvents(): Promise<void> {
+    const notes = this.#mute ? [] : this.#telling.send();
+    if (notes.length === 0) return;
+    try {
+      this.#telling.stored(await this.#call('tell', notes));
+    } catch (error) {
+      // It must not be what takes the last room from the cursors, again and again.
+      this.#mute = this.fault !== undefined;
+      throw error;
+    }
+    this.#wake();
+  }
+
+  async #storeSteps(): Promise<void> {
     if (this.#sent.length === 0) {
       this.#sent = [...this.#steps.values()];
       this.#steps = new Map();
     }
+    if (this.#sent.length === 0) return;
     // Sent again after a fault, each step is passed over whole when the disk has it already, with its refusals.
     await this.#call('advance', this.#sent);
     for (const { sink, follow } of this.#sent) this.#follows.get(sink)?.delete(follow);
@@ -410,6 +447,7 @@ class WorkerJournal implements Journal {
 
   #face(fault: Fault | undefined): void {
     this.fault = fault;
+    if (fault === undefined) this.#mute = false;
     if (fault?.usable === false) {
       // It is read again, all of it, and says anew whether it is full (K1).
       this.#paused = false;

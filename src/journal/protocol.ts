@@ -16,6 +16,7 @@ import type {
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
+import type { OwnNote } from './telling.ts';
 
 export interface StoreOptions {
   readonly directory: string;
@@ -44,6 +45,8 @@ export interface JournalMethods {
   append(page: Append): Promise<Appended>;
   register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>>;
   advance(steps: readonly Advance[]): Promise<void>;
+  /** `false`: there was no room. */
+  tell(notes: readonly OwnNote[]): Promise<boolean>;
   /** As of the last transaction. */
   follows(question: { sink: string; ids: readonly RecordId[] }): boolean[];
   /** `undefined`: nothing comes after the cursor yet. */

@@ -20,10 +20,11 @@ import type {
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
+import { ownRecord } from '../core/own-record.ts';
 import type { Outcome, SourceRecord } from '../core/record.ts';
-import { msOfTicks } from '../core/ticks.ts';
+import { msOfTicks, ticksOfMs } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
-import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
+import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS, storedRecord } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
@@ -40,6 +41,7 @@ import { type Fate, LedgerTable } from './tables/ledger.ts';
 import { MemoryTable } from './tables/memory.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
+import type { OwnNote } from './telling.ts';
 import { broken } from './trouble.ts';
 
 export type OpenOptions = StoreOptions & { readonly version: string };
@@ -85,6 +87,8 @@ export class Store {
   readonly #maxBytes: number;
   readonly #clock: Clock;
   readonly #notify: (notice: JournalNotice) => void;
+  /** Revision of the last event of our own: no two have the same. */
+  #told = 0n;
   #left = false;
 
   constructor(
@@ -207,6 +211,19 @@ export class Store {
     this.#coverage.add(source, { source: page.source, tenant: page.tenant }, sightingsOf(page, told, now));
     const { unknown, ...most } = counts;
     return { ...most, ...(unknown > 0 && { unknown }), told };
+  }
+
+  /** Write. Events of the relay itself, for every sink, if there is room for them. */
+  tell(notes: readonly OwnNote[]): boolean {
+    if (!this.#bounds.hasRoomForOwn()) return false;
+    const cutter = new Cutter();
+    for (const { event, atMs, untold } of notes) {
+      const revision = ticksOfMs(atMs);
+      this.#told = revision > this.#told ? revision : this.#told + 1n;
+      cutter.add(encodeRecord(storedRecord(ownRecord(event, this.#told, atMs, untold))));
+    }
+    for (const row of cutter.rows) this.#batches.append(row, this.#clock.wall());
+    return true;
   }
 
   /** Where each sink goes on from. */

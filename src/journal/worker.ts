@@ -103,6 +103,7 @@ serve<JournalMethods>(port, {
     return guarded((store) => store.places());
   },
   advance: (steps) => write((store) => store.advance(steps)),
+  tell: (notes) => write((store) => store.tell(notes)),
   follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
   read: (cursor) => guarded((store) => store.read(cursor)),
   stats: () => guarded((store) => store.stats()),

@@ -77,6 +77,7 @@ export function sinkPart(
         sink: withTimeout(bare, limits.timeout),
         format,
         match: settings.match,
+        selfEvents: settings.selfEvents,
         journal,
         from,
         batchSize: limits.batchSize,
@@ -111,5 +112,8 @@ function shapeOf(sink: SinkConfig, headerBytes: number): string {
   const maxBytes = sink.maxEventBytes - headerBytes;
   // A sink that wants everything has none, so that its stream is as old as the sink.
   const match = Object.keys(sink.match).length > 0 ? sink.match : undefined;
-  return createHash('sha256').update(JSON.stringify({ format, maxBytes, match })).digest('hex').slice(0, 16);
+  // One without the relay's own events counts others; that a sink has them goes without saying.
+  const selfEvents = sink.selfEvents ? undefined : false;
+  const shape = { format, maxBytes, match, selfEvents };
+  return createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16);
 }

@@ -26,6 +26,8 @@ export interface DeliverOptions {
   readonly format: Format;
   /** What the sink is given of all that the journal has. */
   readonly match: Match;
+  /** Whether it is given what the relay tells of itself, whatever it matches (S7). */
+  readonly selfEvents: boolean;
   readonly journal: Pick<Journal, 'take' | 'peek' | 'movedTo' | 'advance' | 'follows' | 'mark'>;
   /** Where the sink goes on from. */
   readonly from: Position;
@@ -122,7 +124,8 @@ async function session(
   // What is given up may arrive all the same, behind what is sent in the next session: where several sends are under way
   // they come to their end, and only then does the session.
   const carrying = row ? stop.hard : sending;
-  const aSelection = () => new Selection(options.match, (ids) => journal.follows(name, ids));
+  const aSelection = () =>
+    new Selection(options.match, options.selfEvents, (ids) => journal.follows(name, ids));
   const selection = aSelection();
   const doubt = new Doubt();
   /** Handed to the sink and not answered for, in order. */

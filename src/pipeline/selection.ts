@@ -1,7 +1,7 @@
 import { Follows, keyOf } from '../core/follows.ts';
 import type { Follow, RecordId } from '../core/journal.ts';
 import { followsIds, isResolved, type Match, matches } from '../core/match.ts';
-import type { RelayRecord } from '../core/record.ts';
+import { isOwn, type RelayRecord } from '../core/record.ts';
 
 /** Is the sink to be given a record, and what follows from that for its id. */
 export interface Choice {
@@ -16,24 +16,34 @@ export interface Choice {
  */
 export class Selection {
   readonly #match: Match;
+  readonly #selfEvents: boolean;
   readonly #follows: (ids: readonly RecordId[]) => Promise<readonly boolean[]>;
   /** Said by records that have been taken and that the journal does not know of yet. */
   readonly #taken = new Follows();
 
-  /** @param follows what the journal knows of ids */
-  constructor(match: Match, follows: (ids: readonly RecordId[]) => Promise<readonly boolean[]>) {
+  /**
+   * @param selfEvents whether it is given what the relay tells of itself, which no match names (S7)
+   * @param follows what the journal knows of ids
+   */
+  constructor(
+    match: Match,
+    selfEvents: boolean,
+    follows: (ids: readonly RecordId[]) => Promise<readonly boolean[]>,
+  ) {
     this.#match = match;
+    this.#selfEvents = selfEvents;
     this.#follows = follows;
   }
 
   /** Consecutive records that come after all that have been taken. */
   async choose(records: readonly RelayRecord[]): Promise<readonly Choice[]> {
     const match = this.#match;
-    const isNamed = (record: RelayRecord) => isAgain(record) || matches(match, record);
+    const isNamed = (record: RelayRecord) =>
+      isOwn(record) ? this.#selfEvents : isAgain(record) || matches(match, record);
     if (!followsIds(match)) return records.map((record) => ({ wanted: isNamed(record) }));
-    const followed = await this.#followed(records.filter((record) => !isNamed(record)));
+    const followed = await this.#followed(records.filter((record) => !isOwn(record) && !isNamed(record)));
     return records.map((record) => {
-      if (isAgain(record)) return { wanted: true };
+      if (isOwn(record) || isAgain(record)) return { wanted: isNamed(record) };
       const key = keyOf(record);
       const wanted = isNamed(record) || followed.get(key) === true;
       const follow = wanted ? followOf(record) : undefined;

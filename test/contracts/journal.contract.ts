@@ -387,6 +387,26 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
       });
     });
 
+    it('tell() journals a record for every sink, in its place, that is there after flush() and for good', async () => {
+      const { cursor } = (await journal.register([siem])).get('siem')!;
+      const waiting = journal.take(cursor, 10, never, 'siem');
+      journal.tell({ kind: 'sink-failing', sink: 'other', reason: 'network', sinceMs: 0, count: 1 });
+      await journal.flush();
+      const [own] = (await waiting).records;
+      expect(own).toMatchObject({ kind: 'relay', id: 'sink:other', body: { event: 'sink-failing' } });
+      await journal.append(page([record('a', 1n)]));
+      journal = await harness.reopen();
+      expect((await journal.take(cursor, 10, never)).records).toEqual([
+        own,
+        expect.objectContaining({ id: 'a' }),
+      ]);
+    });
+
+    it('tell() never throws, also when there is no journal any more', async () => {
+      await journal.close();
+      expect(() => journal.tell({ kind: 'queue-resumed', sinceMs: 0 })).not.toThrow();
+    });
+
     it('K8: forget() lets go of a sink that has left, and of another one only when told so', async () => {
       await journal.register([siem, { ...siem, name: 'old' }]);
       expect(await journal.forget('old')).toBe('configured');

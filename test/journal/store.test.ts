@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cursor, JournalStats, SinkRegistration } from '../../src/core/journal.ts';
 import type { SourceRecord } from '../../src/core/record.ts';
+import { decodeRecords } from '../../src/journal/batch.ts';
 import { pathsIn } from '../../src/journal/database.ts';
 import type { JournalNotice } from '../../src/journal/protocol.ts';
 import type { Store } from '../../src/journal/store.ts';
@@ -50,6 +51,8 @@ const refuse = (sink: string, id: string) =>
     const refused = [{ record: aRecord({ id }), reason: 'rejected', detail: 'no' }] as const;
     store.advance([{ sink, cursor: { batch: 1, index: 0 }, sequence: 1, refused }]);
   });
+const tell = (atMs = nowMs, detail = '') =>
+  commit(() => store.tell([{ event: { kind: 'config-refused', detail }, atMs, untold: 0 }]));
 const pendingOf = (stats: JournalStats) =>
   Object.fromEntries(stats.sinks.map(({ name, pending }) => [name, pending]));
 
@@ -209,6 +212,23 @@ describe('a full journal', () => {
     expect(notices.at(-2)).toEqual({ paused: false });
   });
 
+  it('K6: sources stop 1 % below the limit; the rest is for cursors and for what the relay tells of itself', () => {
+    const limit = 2 * MIB;
+    open(limit);
+    register(siem);
+    fill();
+    const full = store.stats().bytes;
+    expect(full).toBeGreaterThanOrEqual(0.99 * limit);
+    let told = 0;
+    while (tell(nowMs, randomBytes(100).toString('hex'))) told++;
+    expect(told).toBeGreaterThan(5);
+    expect(store.stats().bytes).toBeLessThan(Math.max(limit, full + limit / 100) + 0.01 * limit);
+    advance('siem', { batch: 1, index: 0 });
+    expect(store.stats()).toMatchObject({ paused: true });
+    for (let page = 2; store.stats().paused; page++) advance('siem', { batch: page, index: 0 });
+    expect(tell()).toBe(true);
+  });
+
   it('Q4: opens again, full, and with another limit', () => {
     open(2 * MIB);
     register(siem);
@@ -231,6 +251,20 @@ describe('a full journal', () => {
     advance('siem', { batch: store.read(START) ? 79 : 0, index: 31 });
     expect(store.stats()).toMatchObject({ pending: 0, paused: false });
     expect(store.stats().bytes).toBeGreaterThan(MIB);
+  });
+});
+
+describe('tell()', () => {
+  it('gives no two events the same revision, also when the clock is set back', () => {
+    open();
+    tell(5_000);
+    tell(5_000);
+    tell(4_000);
+    const [first, second, third] = store
+      .read(START)!
+      .batches.flatMap(({ format, text }) => decodeRecords(format, text))
+      .map(({ revision }) => revision);
+    expect([second, third]).toEqual([first! + 1n, first! + 2n]);
   });
 });
 

@@ -21,6 +21,7 @@ export function deliverOptions(
     sink,
     format,
     match: {},
+    selfEvents: true,
     journal,
     from: start,
     batchSize: 3,

@@ -35,7 +35,7 @@ const followsOf = async (selection: Selection, ...records: RelayRecord[]) =>
 describe('Selection', () => {
   it('takes what matches and asks the journal nothing when the match names nothing that changes', async () => {
     const journal = aJournal();
-    const selection = new Selection({ tenant: ['contoso'] }, journal.ask);
+    const selection = new Selection({ tenant: ['contoso'] }, true, journal.ask);
     const stranger = aRecord({}, { tenant: 'fabrikam' });
     expect(await selection.choose([alert('a', 'low'), stranger])).toEqual([
       { wanted: true },
@@ -47,15 +47,28 @@ describe('Selection', () => {
   it('takes what was refused and is told again, whatever becomes of its id', async () => {
     const journal = aJournal();
     const again = alert('a', 'low', 'new', 'retry');
-    expect(await new Selection(high, journal.ask).choose([again])).toEqual([{ wanted: true }]);
-    expect(await new Selection({ tenant: ['fabrikam'] }, journal.ask).choose([again])).toEqual([
+    expect(await new Selection(high, true, journal.ask).choose([again])).toEqual([{ wanted: true }]);
+    expect(await new Selection({ tenant: ['fabrikam'] }, true, journal.ask).choose([again])).toEqual([
       { wanted: true },
     ]);
     expect(journal.asked).toEqual([]);
   });
 
+  it('S7: what the relay tells of itself passes every match, or is not for the sink at all', async () => {
+    const journal = aJournal();
+    const own = (outcome: Outcome = 'new') =>
+      aRecord({}, { kind: 'relay', source: 'defender-relay', tenant: '', outcome });
+    const all = [own(), own('retry')];
+    for (const match of [{}, high, { tenant: ['fabrikam'] }]) {
+      expect(await wanted(new Selection(match, true, journal.ask), ...all)).toEqual([true, true]);
+      expect(await wanted(new Selection(match, false, journal.ask), ...all)).toEqual([false, false]);
+    }
+    expect(await followsOf(new Selection(high, true, journal.ask), ...all)).toEqual([]);
+    expect(journal.asked.flat()).toEqual([]);
+  });
+
   it('R8: goes on with an id that once matched until it is resolved, within one loan', async () => {
-    const selection = new Selection(high, aJournal().ask);
+    const selection = new Selection(high, true, aJournal().ask);
     const life = [
       alert('a', 'low'),
       alert('a', 'high'),
@@ -70,7 +83,7 @@ describe('Selection', () => {
 
   it('R8: goes on with what the journal knows of, and asks it only about what does not match by itself', async () => {
     const journal = aJournal(['old']);
-    const selection = new Selection(high, journal.ask);
+    const selection = new Selection(high, true, journal.ask);
     const loan = [alert('old', 'low'), alert('a', 'high'), alert('b', 'low'), alert('b', 'low')];
     expect(await wanted(selection, ...loan)).toEqual([true, true, false, false]);
     expect(journal.asked).toEqual([['old', 'b']]);
@@ -78,7 +91,7 @@ describe('Selection', () => {
 
   it('R8: goes on with an id that matched in records that are not confirmed', async () => {
     const journal = aJournal();
-    const selection = new Selection(high, journal.ask);
+    const selection = new Selection(high, true, journal.ask);
     const first = await followsOf(selection, alert('a', 'high'));
     selection.taken(first);
     const last = await followsOf(selection, alert('a', 'low', 'resolved'));
@@ -93,7 +106,7 @@ describe('Selection', () => {
   });
 
   it('R8: what comes late begins to follow an id and never ends it', async () => {
-    const selection = new Selection(high, aJournal(['b']).ask);
+    const selection = new Selection(high, true, aJournal(['b']).ask);
     expect(await followsOf(selection, alert('a', 'high', 'new', 'late'))).toMatchObject([{ on: true }]);
     for (const outcome of ['late', 'unrevised', 'repair', 'retry', 'replay'] as const)
       expect(await selection.choose([alert('b', 'low', 'resolved', outcome)])).toEqual([{ wanted: true }]);
@@ -101,7 +114,7 @@ describe('Selection', () => {
   });
 
   it('G21: keeps ids apart by source and tenant', async () => {
-    const selection = new Selection(high, aJournal(['a']).ask);
+    const selection = new Selection(high, true, aJournal(['a']).ask);
     const others = [
       aRecord({ id: 'a', severity: 'low' }, { tenant: 'fabrikam' }),
       aRecord({ id: 'a', severity: 'low' }, { source: 'other' }),
@@ -130,7 +143,7 @@ describe('Selection', () => {
       fc.asyncProperty(records, course, async (all, courses) => {
         const expected = byTheRule(all);
         const journal = aJournal();
-        let selection = new Selection(high, journal.ask);
+        let selection = new Selection(high, true, journal.ask);
         let flights: { end: number; follow: Follow[] }[] = [];
         let done = 0;
         let at = 0;
@@ -148,7 +161,7 @@ describe('Selection', () => {
             done = flight.end;
           }
           if (crash > 0) continue;
-          selection = new Selection(high, journal.ask);
+          selection = new Selection(high, true, journal.ask);
           flights = [];
           at = done;
         }

@@ -76,6 +76,7 @@ export function run(
     name: 'siem',
     sink,
     match: {},
+    selfEvents: true,
     journal,
     from: START,
     batchSize: 200,
