@@ -106,6 +106,7 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
       '--input <file>',
       'alerts to show in place of Graph’s: one, an array, {"value": [...]}, or one a line; - for stdin',
     )
+    .option('--own', 'one of each event that the relay tells of itself, in place of alerts')
     .option('--sink <name>', 'only this sink')
     .option('--limit <n>', 'most alerts to show', wholeNumber, 20);
 

@@ -4,10 +4,12 @@ import type { Config } from '../config/schema.ts';
 import { secretsOf } from '../config/secrets.ts';
 import { UsageError } from '../core/errors.ts';
 import { matches } from '../core/match.ts';
+import { ownExamples } from '../core/own-examples.ts';
+import { ownRecord } from '../core/own-record.ts';
 import { buildPlugin } from '../core/plugin.ts';
-import type { JsonObject, RelayRecord, SourceRecord } from '../core/record.ts';
+import { isOwn, type JsonObject, type RelayRecord, type SourceRecord } from '../core/record.ts';
 import type { Rendered, Sink } from '../core/sink.ts';
-import { msOfTicks } from '../core/ticks.ts';
+import { msOfTicks, ticksOfMs } from '../core/ticks.ts';
 import { formats } from '../formats/index.ts';
 import { Closers } from '../lib/closers.ts';
 import { parseJson } from '../lib/json.ts';
@@ -23,13 +25,15 @@ export interface PreviewFlags {
   readonly config?: string;
   readonly json?: boolean;
   readonly input?: string;
+  /** What the relay tells of itself, in place of alerts. */
+  readonly own?: boolean;
   readonly sink?: string;
   readonly limit: number;
 }
 
 /** Shows what each sink would be sent, header and all. Sends nothing and changes nothing. */
 export async function previewCommand(flags: PreviewFlags, io: Io): Promise<number> {
-  const records = flags.input === undefined ? fromGraph(flags, io) : fromInput(flags.input, flags.limit, io);
+  const records = recordsFor(flags, io);
   const { config } = loadConfig(flags.config, { needs: ['sinks'] });
   const log = openLogger(config.log.level, io.stderr, secretsOf(config));
   const chosen = config.sinks.filter(({ name }) => flags.sink === undefined || name === flags.sink);
@@ -51,9 +55,25 @@ export async function previewCommand(flags: PreviewFlags, io: Io): Promise<numbe
   }
   for (const [sink, without] of left) {
     if (count > 0 && without === count)
-      io.stderr.write(`sink ${sink}: its match leaves out all that there is: nothing to show\n`);
+      io.stderr.write(
+        `sink ${sink}: its ${flags.own ? 'selfEvents' : 'match'} leaves out all that there is: nothing to show\n`,
+      );
   }
   return 0;
+}
+
+function recordsFor(flags: PreviewFlags, io: Io): AsyncGenerator<RelayRecord> | RelayRecord[] {
+  const { own, input, limit } = flags;
+  if (own && input !== undefined) throw new UsageError('--own and --input: one of them, please');
+  if (own) return ownRecords(Date.now());
+  return input === undefined ? fromGraph(flags, io) : fromInput(input, limit, io);
+}
+
+/** One of each kind. */
+function ownRecords(nowMs: number): RelayRecord[] {
+  return ownExamples(nowMs).map((event, index) =>
+    ownRecord(event, ticksOfMs(nowMs) + BigInt(index), nowMs, 0),
+  );
 }
 
 type SinkSettings = Config['sinks'][number];
@@ -75,7 +95,8 @@ function view(settings: SinkSettings, sink: Sink): (record: RelayRecord) => Show
   const maxBytes = settings.maxEventBytes - sink.headerBytes;
   let sequence = 1;
   return (record) => {
-    if (!matches(settings.match, record)) return { sink: settings.name, record, events: [] };
+    const wanted = isOwn(record) ? settings.selfEvents : matches(settings.match, record);
+    if (!wanted) return { sink: settings.name, record, events: [] };
     const events = format(record, { stream, sequence, sentMs: Date.now(), maxBytes });
     const rendered: Rendered = { record, stream, sequence, events };
     sequence += events.length;

@@ -58,6 +58,8 @@ interface OwnKind {
   readonly severity: 'informational' | 'low' | 'medium' | 'high';
   /** What it is about: begins the record's id, so that of one thing the last that was told is how it stands. */
   readonly about: string;
+  /** … and these fields say which of them. */
+  readonly of: readonly OwnField[];
   readonly fields: readonly OwnField[];
   /** Those that may be left out. */
   readonly maybe: readonly OwnField[];
@@ -71,6 +73,7 @@ export const ownEvents = {
     name: 'Relay started',
     severity: 'informational',
     about: 'relay',
+    of: [],
     fields: ['version', 'reason', 'count'],
     maybe: [],
     means:
@@ -82,6 +85,7 @@ export const ownEvents = {
     name: 'Configuration reloaded',
     severity: 'informational',
     about: 'config',
+    of: [],
     fields: ['count'],
     maybe: [],
     means:
@@ -91,6 +95,7 @@ export const ownEvents = {
     name: 'Configuration refused',
     severity: 'medium',
     about: 'config',
+    of: [],
     fields: ['detail'],
     maybe: [],
     means:
@@ -100,6 +105,7 @@ export const ownEvents = {
     name: 'Source failing',
     severity: 'high',
     about: 'source',
+    of: ['source'],
     fields: ['source', 'tenant', 'reason', 'sinceMs'],
     maybe: ['detail'],
     means:
@@ -110,6 +116,7 @@ export const ownEvents = {
     name: 'Source healed',
     severity: 'informational',
     about: 'source',
+    of: ['source'],
     fields: ['source', 'tenant', 'sinceMs'],
     maybe: [],
     means: 'It is read again, and what came meanwhile follows. `since` is that of the failure.',
@@ -118,6 +125,7 @@ export const ownEvents = {
     name: 'Sink failing',
     severity: 'high',
     about: 'sink',
+    of: ['sink'],
     fields: ['sink', 'reason', 'sinceMs', 'count'],
     maybe: ['detail'],
     means:
@@ -128,6 +136,7 @@ export const ownEvents = {
     name: 'Sink healed',
     severity: 'informational',
     about: 'sink',
+    of: ['sink'],
     fields: ['sink', 'sinceMs', 'count'],
     maybe: [],
     means: 'It takes records again. `count` is how many still wait for it.',
@@ -136,6 +145,7 @@ export const ownEvents = {
     name: 'Dead letters',
     severity: 'medium',
     about: 'dead-letters',
+    of: ['source', 'sink'],
     fields: ['reason', 'count'],
     maybe: ['source', 'tenant', 'sink'],
     means:
@@ -146,6 +156,7 @@ export const ownEvents = {
     name: 'Queue paused',
     severity: 'high',
     about: 'journal',
+    of: [],
     fields: ['reason'],
     maybe: ['sink', 'percent', 'detail'],
     means:
@@ -156,6 +167,7 @@ export const ownEvents = {
     name: 'Queue going on',
     severity: 'informational',
     about: 'journal',
+    of: [],
     fields: ['sinceMs'],
     maybe: [],
     means: 'The sources read again. `since` is when they were paused.',
@@ -164,6 +176,7 @@ export const ownEvents = {
     name: 'Journal filling',
     severity: 'medium',
     about: 'backlog',
+    of: ['sink'],
     fields: ['sink', 'percent'],
     maybe: ['untilMs'],
     means:
@@ -174,6 +187,7 @@ export const ownEvents = {
     name: 'Gap found',
     severity: 'high',
     about: 'gap',
+    of: ['sink', 'product'],
     fields: ['sink', 'reason', 'count'],
     maybe: ['source', 'tenant', 'product', 'sinceMs', 'untilMs'],
     means:
@@ -184,6 +198,7 @@ export const ownEvents = {
     name: 'Gap repaired',
     severity: 'informational',
     about: 'gap',
+    of: ['sink', 'product'],
     fields: ['sink', 'count'],
     maybe: ['source', 'tenant', 'product', 'sinceMs', 'untilMs'],
     means: 'So many records of a gap were journaled for the sink; they come marked `repair`.',
@@ -192,6 +207,7 @@ export const ownEvents = {
     name: 'Credential expiring',
     severity: 'medium',
     about: 'credential',
+    of: [],
     fields: ['tenant', 'expiresMs'],
     maybe: [],
     means: 'The secret or certificate of a tenant expires within 30 days. Told once a day.',
@@ -200,6 +216,7 @@ export const ownEvents = {
     name: 'Credential expired',
     severity: 'high',
     about: 'credential',
+    of: [],
     fields: ['tenant', 'expiresMs'],
     maybe: [],
     means: 'Nothing can be read from that tenant without a new one. Told once a day.',
@@ -208,6 +225,7 @@ export const ownEvents = {
     name: 'Product silent',
     severity: 'medium',
     about: 'product',
+    of: ['source', 'product'],
     fields: ['source', 'tenant', 'product', 'lastSeenMs', 'usualSeconds', 'longestSeconds'],
     maybe: [],
     means:
@@ -218,6 +236,7 @@ export const ownEvents = {
     name: 'Product speaking again',
     severity: 'informational',
     about: 'product',
+    of: ['source', 'product'],
     fields: ['source', 'tenant', 'product', 'lastSeenMs'],
     maybe: [],
     means: 'Something new came from a product that was told to be silent.',
@@ -226,6 +245,7 @@ export const ownEvents = {
     name: 'Product coverage',
     severity: 'informational',
     about: 'coverage',
+    of: ['source', 'product'],
     fields: ['source', 'tenant', 'product', 'sinceMs', 'lastSeenMs', 'count', 'countedSinceMs'],
     maybe: ['usualSeconds', 'longestSeconds', 'latenessSeconds'],
     means:

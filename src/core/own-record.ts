@@ -22,31 +22,32 @@ export function bodyName(field: OwnField): string {
  * @param untold events of the kind that were not told before it
  */
 export function ownRecord(event: OwnEvent, revision: bigint, atMs: number, untold: number): RelayRecord {
-  const { name, severity, about, fields, maybe } = ownEvents[event.kind];
+  const { name, severity, about, of, fields, maybe } = ownEvents[event.kind];
   const given: Partial<OwnFields> = { ...event, ...(untold > 0 && { untold }) };
-  // Whoever found it may have it from outside.
-  const product = given.product === undefined ? undefined : productLabel(given.product);
   const order: readonly OwnField[] = [...fields, ...maybe, 'untold'];
-  const said = order.map((field) => [bodyName(field), spelled(field, { ...given, product }[field])] as const);
-  const names = [given.source, given.sink, product].filter((each) => each !== undefined);
+  const said = new Map(order.map((field) => [field, spelled(field, given[field])]));
+  const which = of.map((field: OwnField) => said.get(field)).filter((each) => each !== undefined);
+  const named = Array.from(said, ([field, value]) => [bodyName(field), value] as const);
   return {
     kind: 'relay',
     source: OWN_SOURCE,
     tenant: given.tenant ?? '',
-    id: [about, ...names].join(':'),
+    id: [about, ...which].join(':'),
     revision,
     unrevised: 0,
     outcome: 'new',
     timeMs: atMs,
     createdMs: atMs,
     severity,
-    body: { event: event.kind, name, message: sentenceOf(event), ...Object.fromEntries(said) },
+    body: { event: event.kind, name, message: sentenceOf(event), ...Object.fromEntries(named) },
   };
 }
 
 /** `undefined` is left out of the body; so is a number that is none. */
 function spelled(field: OwnField, value: string | number | undefined): string | number | undefined {
   if (value === undefined) return undefined;
+  // Whoever found it may have it from outside.
+  if (field === 'product') return productLabel(String(value));
   if (typeof value === 'string') return field === 'detail' ? shortened(value) : value;
   if (!field.endsWith('Ms')) return Number.isFinite(value) ? value : undefined;
   const time = new Date(value);

@@ -6,6 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type PreviewFlags, previewCommand } from '../../src/cli/preview.ts';
 import { UnavailableError, UsageError } from '../../src/core/errors.ts';
+import { ownEventIds } from '../../src/core/own-event.ts';
 import { anAlert } from '../support/records.ts';
 import { graphError, scriptGraph, TENANT_ID } from '../support/scripted-graph.ts';
 
@@ -64,6 +65,17 @@ describe('preview', () => {
     const { id } = JSON.parse(readFileSync(join(graph, name), 'utf8'));
     // Whole in the link to the portal; `externalId` may be too short for it.
     for (const line of lines) expect(line).toContain(`/alerts/${id}?`);
+  });
+
+  it('shows what the relay tells of itself, to sinks that are given it', async () => {
+    const config = aConfig(
+      'sinks:\n  - { name: console, type: stdout }\n  - { name: quiet, type: stdout, selfEvents: false }\n',
+    );
+    const { output, errors } = await preview({ config, own: true });
+    const events = output.split('\n').filter((line) => line.startsWith('CEF:0|defender-relay|'));
+    expect(events).toHaveLength(ownEventIds.length);
+    expect(errors).toBe('sink quiet: its selfEvents leaves out all that there is: nothing to show\n');
+    await expect(preview({ own: true, input: '-' })).rejects.toThrow(UsageError);
   });
 
   it('says in JSON which sink, alert and part an event is', async () => {

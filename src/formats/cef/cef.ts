@@ -3,6 +3,7 @@ import { type Alert, draftOf } from './alert.ts';
 import { clean, createEncoder, type Escaping } from './escape.ts';
 import { classIdOf, nameOf, productOf, type Severities, type SignatureId, severityOf } from './header.ts';
 import { heartbeatLine } from './heartbeat.ts';
+import { ownLine } from './own.ts';
 import { renderParts } from './parts.ts';
 import { object, text } from './read.ts';
 
@@ -18,6 +19,8 @@ export function createCef(options: CefOptions): Format {
   const vendor = clean(options.vendor) || 'Microsoft';
   return (record, stamp) => {
     if (record.kind === 'heartbeat') return [heartbeatLine(record, stamp)];
+    const severity = severityOf(record.severity, options.severity);
+    if (record.kind === 'relay') return [ownLine(record, severity, stamp, encoder)];
     const alert: Alert = object(record.body);
     const draft = draftOf(record, alert);
     const name = nameOf(alert);
@@ -27,7 +30,7 @@ export function createCef(options: CefOptions): Format {
       product: productOf(text(alert.serviceSource)),
       classId: classIdOf(alert, options.signatureId),
       name: name.text,
-      severity: severityOf(record.severity, options.severity),
+      severity,
       draft,
     };
     const isFirstTelling = record.outcome === 'new' || record.outcome === 'update';

@@ -27,7 +27,7 @@ export interface Telling {
 export const MAPPING_VERSION = '1';
 
 /** Less cannot hold ids, times and a name: a smaller budget is taken for this. */
-const MIN_BYTES = 1024;
+export const MIN_BYTES = 1024;
 
 /** A name is not cut below this, escapes included. */
 const MIN_NAME_BYTES = 32;

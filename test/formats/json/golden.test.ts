@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { ownExamples } from '../../../src/core/own-examples.ts';
+import { ownRecord } from '../../../src/core/own-record.ts';
 import type { Json } from '../../../src/core/record.ts';
 import { parseJson } from '../../../src/lib/json.ts';
 import { aRecord } from '../../support/records.ts';
@@ -15,6 +17,14 @@ describe('JSON', () => {
     // Small enough for some of them to go on in further events.
     const events = formatJson(aRecord(body), aStamp({ maxBytes: 4000 }));
     const file = new URL(name.replace('.json', '.ndjson'), golden);
+    await expect(`${events.join('\n')}\n`).toMatchFileSnapshot(file.pathname);
+  });
+
+  it('the events of the relay itself', async () => {
+    const nowMs = Date.UTC(2026, 10, 28, 9);
+    const records = ownExamples(nowMs).map((event) => ownRecord(event, 639_160_000_000_000_000n, nowMs, 0));
+    const events = records.flatMap((record) => formatJson(record, aStamp()));
+    const file = new URL('own-events.ndjson', golden);
     await expect(`${events.join('\n')}\n`).toMatchFileSnapshot(file.pathname);
   });
 });
