@@ -114,7 +114,7 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     }
     closers.add(
       'control socket',
-      await openControl(directory, commandsOn(journal), log.child({ part: 'control' })),
+      await openControl(directory, commandsOn(journal), log.child({ part: 'control' }), { stop: soft }),
     );
 
     const refuse = (reason: string) => {

@@ -1,12 +1,34 @@
 import type { DeadLetterChoice, Forgotten, Handled, Journal } from '../core/journal.ts';
+import type { Task } from '../core/task.ts';
 
-/** What commands may have a running relay do (K9): each is a POST of a JSON body, answered with JSON. */
+/** Lines of JSON: any number of {@link Line}s, of which the last one alone has `value` or `problem`. */
+export const LINES = 'application/x-ndjson';
+
+/** One line of an answer. An empty one says that the relay is still at it. */
+export interface Line {
+  /** How far it has come. */
+  readonly progress?: unknown;
+  /** It is done. */
+  readonly value?: unknown;
+  /** It was not done, and why, for people. */
+  readonly problem?: unknown;
+}
+
+/**
+ * What commands may have a running relay do (K9): each is a POST of a JSON body. The answer is one {@link Line}, with a
+ * status that tells the same; or, to who accepts {@link LINES}, as many as there is to tell. One that takes long takes a
+ * {@link Task}: it tells how far it has come, and ends when whoever asked has gone.
+ */
 export interface ControlCommands {
   forget(argument: { readonly sink: string }): Promise<Forgotten>;
   retry(choice: DeadLetterChoice): Promise<Handled>;
   drop(choice: DeadLetterChoice): Promise<Handled>;
 }
 export type ControlCommand = keyof ControlCommands;
+
+/** How a command is told on its way. */
+export type Progress<C extends ControlCommand> =
+  Parameters<ControlCommands[C]> extends [unknown, Task<infer P>] ? P : never;
 
 /**
  * The commands as a journal does them.
@@ -24,11 +46,16 @@ export function commandsOn(
   };
 }
 
-/** Does what was asked; `undefined`: there is no such command, or that is not how it is asked. */
+/**
+ * Does what was asked; `undefined`: there is no such command, or that is not how it is asked.
+ *
+ * @param _task of whoever asked; for a command that takes long
+ */
 export function carryOut(
   commands: ControlCommands,
   command: string,
   argument: unknown,
+  _task: Task<unknown>,
 ): Promise<unknown> | undefined {
   switch (command) {
     case 'forget': {

@@ -3,11 +3,25 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Log } from '../core/log.ts';
+import type { Task } from '../core/task.ts';
+import { wait } from '../lib/wait.ts';
 import { shortPath, socketIn } from './place.ts';
-import { type ControlCommands, carryOut } from './protocol.ts';
+import { type ControlCommands, carryOut, LINES, type Line } from './protocol.ts';
 
 /** More than a command has ever to say. */
 const MOST_BYTES = 2 ** 20;
+
+/** So often whoever waits hears that the relay is still at it; much sooner than it would give up (see `askRelay`). */
+const STILL_MS = 2_000;
+
+/** So long the last answers have to be read when the relay stops. */
+const READ_MS = 500;
+
+export interface ControlOptions {
+  /** Commands that take long end; default: when the control socket is closed. */
+  readonly stop?: AbortSignal;
+  readonly stillMs?: number;
+}
 
 /**
  * Listens on `control.sock` in the state directory for commands that change something (K9). Who may open it is decided
@@ -20,21 +34,49 @@ export async function openControl(
   directory: string,
   commands: ControlCommands,
   log: Log,
+  { stop, stillMs = STILL_MS }: ControlOptions = {},
 ): Promise<{ close(): Promise<void> }> {
+  const closing = new AbortController();
+  const ending = stop ? AbortSignal.any([stop, closing.signal]) : closing.signal;
+  /** Commands at work; none of them rejects. */
+  const work = new Set<Promise<unknown>>();
+
+  /** Does it, and says what came of it; `undefined`: that is no command. */
+  const begin = (command: string, argument: unknown, task: Task<unknown>): Promise<Line> | undefined => {
+    const answer = carryOut(commands, command, argument, task);
+    const line = answer?.then(
+      (value) => {
+        log.info({ command, argument, value }, 'a command was carried out');
+        return { value };
+      },
+      (error) => {
+        const problem = error instanceof Error ? error.message : String(error);
+        log.warn({ command, argument, reason: problem }, 'a command was not carried out');
+        return { problem };
+      },
+    );
+    if (!line) return undefined;
+    work.add(line);
+    void line.then(() => work.delete(line));
+    return line;
+  };
+
   const app = new Hono();
   app.use(bodyLimit({ maxSize: MOST_BYTES }));
   app.post('/:command', async (context) => {
     const command = context.req.param('command');
     const argument: unknown = await context.req.json().catch(() => undefined);
-    const answer = carryOut(commands, command, argument);
-    if (!answer) return context.json({ problem: 'the relay that runs does not know this command' }, 400);
-    try {
-      const value = await answer;
-      log.info({ command, argument, value }, 'a command was carried out');
-      return context.json({ value });
-    } catch (error) {
-      return context.json({ problem: error instanceof Error ? error.message : String(error) }, 500);
+    const gone = new AbortController();
+    const telling = new Telling(() => gone.abort(), stillMs);
+    const signal = AbortSignal.any([ending, gone.signal]);
+    const line = begin(command, argument, { signal, progress: (progress) => telling.tell({ progress }) });
+    if (!line) return context.json({ problem: 'the relay that runs does not know this command' }, 400);
+    if (context.req.header('Accept') === LINES) {
+      void line.then((last) => telling.end(last));
+      return context.body(telling.stream, 200, { 'Content-Type': LINES });
     }
+    const last = await line;
+    return context.json(last, 'problem' in last ? 500 : 200);
   });
   const socket = socketIn(directory);
   const server = createAdaptorServer({ fetch: app.fetch });
@@ -53,10 +95,12 @@ export async function openControl(
     chmodSync(socket, 0o600);
     return {
       async close() {
-        await new Promise<void>((resolve) => {
-          server.close(() => resolve());
-          if ('closeAllConnections' in server) server.closeAllConnections();
-        });
+        closing.abort();
+        await Promise.all(work);
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        await Promise.race([closed, wait(READ_MS)]);
+        if ('closeAllConnections' in server) server.closeAllConnections();
+        await closed;
         // Not before: the server takes its socket away by this path.
         short.release();
       },
@@ -67,3 +111,44 @@ export async function openControl(
     return { close: async () => {} };
   }
 }
+
+/** The lines of an answer, as they come. */
+class Telling {
+  readonly stream: ReadableStream<Uint8Array>;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #still: NodeJS.Timeout | undefined;
+
+  /** @param gone nobody reads any more */
+  constructor(gone: () => void, stillMs: number) {
+    this.stream = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+        this.#still = setInterval(() => this.#write('\n'), stillMs).unref();
+      },
+      cancel: () => {
+        this.#controller = undefined;
+        clearInterval(this.#still);
+        gone();
+      },
+    });
+  }
+
+  tell(line: Line): void {
+    this.#write(textOf(line));
+  }
+
+  end(line: Line): void {
+    clearInterval(this.#still);
+    this.#controller?.enqueue(ENCODER.encode(textOf(line)));
+    this.#controller?.close();
+    this.#controller = undefined;
+  }
+
+  #write(text: string): void {
+    // Who does not read is not to fill our memory.
+    if ((this.#controller?.desiredSize ?? 0) > 0) this.#controller?.enqueue(ENCODER.encode(text));
+  }
+}
+
+const ENCODER = new TextEncoder();
+const textOf = (line: Line) => `${JSON.stringify(line)}\n`;

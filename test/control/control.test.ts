@@ -1,19 +1,25 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { request } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { askRelay } from '../../src/control/client.ts';
 import { shortPath, socketIn } from '../../src/control/place.ts';
 import type { ControlCommands } from '../../src/control/protocol.ts';
-import { openControl } from '../../src/control/server.ts';
+import { type ControlOptions, openControl } from '../../src/control/server.ts';
 import { JournalError } from '../../src/core/errors.ts';
 import { aLog } from '../journal/harness.ts';
 import { testFolder } from '../support/folder.ts';
 
 const handled = { done: [1], left: [] };
 
-async function listen(directory: string, overrides: Partial<ControlCommands> = {}) {
+async function listen(
+  directory: string,
+  overrides: Partial<ControlCommands> = {},
+  options: ControlOptions = {},
+) {
   const log = aLog();
   const commands = {
     forget: vi.fn(async () => 'forgotten' as const),
@@ -21,7 +27,7 @@ async function listen(directory: string, overrides: Partial<ControlCommands> = {
     drop: vi.fn(async () => handled),
     ...overrides,
   };
-  const control = await openControl(directory, commands, log);
+  const control = await openControl(directory, commands, log, options);
   onTestFinished(() => control.close());
   return { commands, control, log };
 }
@@ -126,6 +132,71 @@ describe('control.sock', () => {
     );
   });
 
+  it('answers who does not accept lines with one, and a status', async () => {
+    const folder = testFolder();
+    const { control } = await listen(folder, { drop: () => Promise.reject(new Error('no')) });
+    const post = (path: string) =>
+      new Promise<[number | undefined, unknown]>((resolve, reject) => {
+        request({ socketPath: socketIn(folder), path, method: 'POST', agent: false })
+          .on('error', reject)
+          .on('response', async (response) => resolve([response.statusCode, await json(response)]))
+          .end(JSON.stringify({ sink: 'siem' }));
+      });
+    expect(await post('/retry')).toEqual([200, { value: handled }]);
+    expect(await post('/drop')).toEqual([500, { problem: 'no' }]);
+    expect(await post('/jump')).toEqual([400, { problem: expect.any(String) }]);
+    await control.close();
+  });
+
+  it('waits for as long as the relay says that it is at it', async () => {
+    const folder = testFolder();
+    const done = Promise.withResolvers<typeof handled>();
+    await listen(folder, { retry: () => done.promise }, { stillMs: 20 });
+    const asked = askRelay(folder, 'retry', { sink: 'siem' }, { timeoutMs: 150 });
+    setTimeout(() => done.resolve(handled), 400);
+    expect(await asked).toEqual({ value: handled });
+  });
+
+  it('ends by its signal, and tells that apart from a fault', async () => {
+    const folder = testFolder();
+    const done = Promise.withResolvers<typeof handled>();
+    const retry = vi.fn(() => done.promise);
+    await listen(folder, { retry });
+    const stop = new AbortController();
+    const asked = askRelay(folder, 'retry', { sink: 'siem' }, { signal: stop.signal });
+    await vi.waitFor(() => expect(retry).toHaveBeenCalled());
+    stop.abort();
+    await expect(asked).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    done.resolve(handled);
+  });
+
+  it('answers what is under way before it closes', async () => {
+    const folder = testFolder();
+    const done = Promise.withResolvers<typeof handled>();
+    const retry = vi.fn(() => done.promise);
+    const { control } = await listen(folder, { retry });
+    const asked = askRelay(folder, 'retry', { sink: 'siem' });
+    await vi.waitFor(() => expect(retry).toHaveBeenCalled());
+    const closed = control.close();
+    done.resolve(handled);
+    expect(await asked).toEqual({ value: handled });
+    await closed;
+  });
+
+  it('tells of a relay that died meanwhile', async () => {
+    const folder = testFolder();
+    const server = createServer((socket) => {
+      socket.once('data', () => {
+        const begun = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n';
+        socket.write(begun, () => socket.destroy());
+      });
+    }).listen(socketIn(folder));
+    onTestFinished(() => void server.close());
+    await expect(askRelay(folder, 'forget', { sink: 'old' })).rejects.toThrow(
+      /did not do it: it has ended before it was done$/,
+    );
+  });
+
   it('tells when a relay does not answer, or something else does', async () => {
     const folder = testFolder();
     const open: Socket[] = [];
@@ -134,7 +205,9 @@ describe('control.sock', () => {
       for (const socket of open) socket.destroy();
       server.close();
     });
-    await expect(askRelay(folder, 'forget', { sink: 'old' }, 50)).rejects.toThrow(/it does not answer$/);
+    await expect(askRelay(folder, 'forget', { sink: 'old' }, { timeoutMs: 50 })).rejects.toThrow(
+      /it does not answer$/,
+    );
     server.removeAllListeners('connection').on('connection', (socket: Socket) => socket.end('SSH-2.0-x\r\n'));
     await expect(askRelay(folder, 'forget', { sink: 'old' })).rejects.toThrow(/cannot be asked: /);
   });
