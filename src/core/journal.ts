@@ -1,7 +1,7 @@
 import type { Coverage } from './coverage.ts';
 import type { Mark } from './mark.ts';
 import type { OwnEvent } from './own-event.ts';
-import type { Outcome, RelayRecord, SourceRecord } from './record.ts';
+import type { Outcome, RelayRecord, Retold, SourceRecord } from './record.ts';
 import type { RefusalReason } from './sink.ts';
 import type { ReadingKind, Unread } from './source.ts';
 
@@ -138,6 +138,12 @@ export interface Handled {
   readonly left: readonly { readonly id: number; readonly why: string }[];
 }
 
+/**
+ * What became of records for one sink alone; `no-room`: there is no free room at present; `no-sink`: the journal has no
+ * such sink, or it is not in the config. Of these nothing was appended.
+ */
+export type AppendedFor = 'appended' | 'no-room' | 'no-sink';
+
 /** What became of a sink that was to be forgotten; `configured`: it is one of the config's, and stays. */
 export type Forgotten = 'forgotten' | 'configured' | 'unknown';
 
@@ -243,6 +249,15 @@ export interface Journal {
    * @throws {JournalUnavailableError} what became of it is not known; the checkpoint tells
    */
   append(page: Append): Promise<Appended>;
+
+  /**
+   * Keeps records for one sink alone (K3), in the order given, all in one transaction: outside of the order per id, and
+   * of what is known as seen. Takes free room only (K6): it makes no source wait and costs no sink its backlog, but what
+   * was delivered may go for it. Waits for nothing; give it no more than some hundred records.
+   *
+   * @throws {JournalUnavailableError} what became of it is not known
+   */
+  appendFor(sink: string, outcome: 'repair' | 'replay', records: readonly Retold[]): Promise<AppendedFor>;
 
   /** Resolves when there is room for more records (K6); at once when neither journal nor disk is full. */
   room(signal: AbortSignal): Promise<void>;

@@ -1,4 +1,5 @@
 import type { AlertState, Change } from './changes.ts';
+import { msOfTicks } from './ticks.ts';
 
 /** JSON as `lib/json.ts` reads it: an integer that a double cannot hold is a bigint. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | JsonObject;
@@ -67,4 +68,18 @@ export interface RelayRecord {
   /** What has changed since the revision that was told before; left out when that is not known (K7). */
   readonly changed?: readonly Change[];
   readonly body: JsonObject;
+}
+
+/** A record that is told by somebody's wish, with its body as JSON text: that stays what Microsoft sent. */
+export interface Retold extends Omit<RelayRecord, 'outcome' | 'body'> {
+  readonly json: string;
+}
+
+/** What a source reads, to be told by somebody's wish. */
+export function retold(
+  { source, tenant }: Pick<Retold, 'source' | 'tenant'>,
+  { kind, id, revision, timeMs, severity, created, json }: SourceRecord,
+): Retold {
+  const createdMs = msOfTicks(created);
+  return { kind, source, tenant, id, revision, unrevised: 0, timeMs, severity, createdMs, json };
 }

@@ -208,6 +208,19 @@ export class Bounds {
     );
   }
 
+  /**
+   * Is there room for so many bytes that nobody needs (K6)? There is below the mark from which on what was delivered is
+   * given up; and above it as long as some of that is left, well before anybody has to wait.
+   */
+  hasFreeRoom(more: number): boolean {
+    const { batches, sinks, maxBytes } = this.#options;
+    const bytes = this.bytes();
+    if (this.paused || this.#short || bytes + more >= RESUME_BELOW * maxBytes) return false;
+    if (bytes + more < GIVE_UP_ABOVE * maxBytes) return true;
+    const cursors = [...sinks.all().values()].map(({ cursor }) => cursor.batch);
+    return (batches.first()?.id ?? batches.last) < Math.min(batches.last, ...cursors);
+  }
+
   /** After every transaction that wrote: is there room? Only what a required sink still needs can say no. */
   look(): void {
     const { maxBytes, told } = this.#options;

@@ -8,6 +8,7 @@ import type {
   Advance,
   Append,
   Appended,
+  AppendedFor,
   Cursor,
   DeadLetterChoice,
   Fault,
@@ -26,6 +27,7 @@ import type {
 import type { Log } from '../core/log.ts';
 import { type Mark, noMark } from '../core/mark.ts';
 import type { OwnEvent } from '../core/own-event.ts';
+import type { Retold } from '../core/record.ts';
 import { joinWithheld } from '../core/withheld.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
@@ -152,6 +154,16 @@ class WorkerJournal implements Journal {
   async append(page: Append): Promise<Appended> {
     const appended = await this.ask('append', page);
     if (appended.new > 0) this.#wake();
+    return appended;
+  }
+
+  async appendFor(
+    sink: string,
+    outcome: 'repair' | 'replay',
+    records: readonly Retold[],
+  ): Promise<AppendedFor> {
+    const appended = await this.ask('appendFor', { sink, outcome, records });
+    if (appended === 'appended') this.#wake();
     return appended;
   }
 

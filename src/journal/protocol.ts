@@ -3,6 +3,7 @@ import type {
   Advance,
   Append,
   Appended,
+  AppendedFor,
   Cursor,
   DeadLetterChoice,
   Fault,
@@ -16,6 +17,7 @@ import type {
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
+import type { Retold } from '../core/record.ts';
 import type { OwnNote } from './telling.ts';
 
 export interface StoreOptions {
@@ -35,6 +37,13 @@ export interface RawChunk {
   readonly batches: readonly { readonly id: number; readonly format: number; readonly text: string }[];
 }
 
+/** Records for one sink alone. */
+export interface AppendFor {
+  readonly sink: string;
+  readonly outcome: 'repair' | 'replay';
+  readonly records: readonly Retold[];
+}
+
 /** What the main thread asks of the worker that owns the database. */
 export interface JournalMethods {
   /** Comes first, once: takes the directory, and makes a journal when there is none; says whether it has. */
@@ -43,6 +52,7 @@ export interface JournalMethods {
   open(): Omit<JournalOpening, 'created'>;
   checkpoint(key: SourceKey): string | undefined;
   append(page: Append): Promise<Appended>;
+  appendFor(which: AppendFor): Promise<AppendedFor>;
   register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>>;
   advance(steps: readonly Advance[]): Promise<void>;
   /** `false`: there was no room. */

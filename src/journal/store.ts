@@ -7,6 +7,7 @@ import type {
   Advance,
   Append,
   Appended,
+  AppendedFor,
   Cursor,
   DeadLetterChoice,
   Follow,
@@ -21,16 +22,23 @@ import type {
   SourceKey,
 } from '../core/journal.ts';
 import { ownRecord } from '../core/own-record.ts';
-import type { Outcome, SourceRecord } from '../core/record.ts';
-import { msOfTicks, ticksOfMs } from '../core/ticks.ts';
+import { type Outcome, retold, type SourceRecord } from '../core/record.ts';
+import { ticksOfMs } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
-import { Cutter, encodeRecord, MAX_CHARACTERS, MAX_RECORDS, storedRecord } from './batch.ts';
+import {
+  Cutter,
+  encodeRecord,
+  MAX_CHARACTERS,
+  MAX_RECORDS,
+  type StoredRecord,
+  storedRecord,
+} from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
 import { newNumbering } from './numbering.ts';
 import { changesOf, judge, type Verdict } from './outcome.ts';
-import type { JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
+import type { AppendFor, JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
 import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
@@ -226,6 +234,18 @@ export class Store {
     return true;
   }
 
+  /** Write. */
+  appendFor({ sink, outcome, records }: AppendFor): AppendedFor {
+    if (this.#sinks.all().get(sink)?.orphaned !== null) return 'no-sink';
+    const characters = records.reduce((sum, { json }) => sum + json.length, 0);
+    if (!this.#bounds.hasFreeRoom(characters)) return 'no-room';
+    this.#appendTo(
+      sink,
+      records.map((record) => ({ ...record, outcome })),
+    );
+    return 'appended';
+  }
+
   /** Where each sink goes on from. */
   places(): ReadonlyMap<string, Position> {
     const registered = [...this.#sinks.all().values()].filter(({ orphaned }) => orphaned === null);
@@ -396,21 +416,23 @@ export class Store {
   /** Write. */
   retry(choice: DeadLetterChoice): Handled {
     const sinks = this.#sinks.all();
-    const records = new Map<string, string[]>();
+    const records = new Map<string, StoredRecord[]>();
     const handled = this.#handle(choice, (row) => {
       const sink = sinks.get(row.name);
       if (!sink) return `the journal has no sink ${row.name}`;
       if (sink.orphaned !== null) return `sink ${row.name} is not in the config`;
-      const record = encodeRecord({ ...refusedText(row), outcome: 'retry' });
-      records.set(row.name, [...(records.get(row.name) ?? []), record]);
+      records.set(row.name, [...(records.get(row.name) ?? []), { ...refusedText(row), outcome: 'retry' }]);
       return undefined;
     });
-    for (const [name, texts] of records) {
-      const cutter = new Cutter();
-      for (const text of texts) cutter.add(text);
-      for (const row of cutter.rows) this.#batches.append(row, this.#clock.wall(), name);
-    }
+    for (const [name, refused] of records) this.#appendTo(name, refused);
     return handled;
+  }
+
+  /** Part of a transaction: batches for one sink alone (K3). */
+  #appendTo(sink: string, records: readonly StoredRecord[]): void {
+    const cutter = new Cutter();
+    for (const record of records) cutter.add(encodeRecord(record));
+    for (const row of cutter.rows) this.#batches.append(row, this.#clock.wall(), sink);
   }
 
   /** Write. */
@@ -490,25 +512,10 @@ function byRevision(records: readonly SourceRecord[]): [number, SourceRecord][] 
 }
 
 function encode(
-  { source, tenant }: SourceKey,
+  key: SourceKey,
   record: SourceRecord,
   { outcome, unrevised }: Exclude<Verdict, string>,
   changed: readonly Change[] | undefined,
 ): string {
-  const { kind, id, revision, timeMs, severity, created, json } = record;
-  const createdMs = msOfTicks(created);
-  return encodeRecord({
-    kind,
-    source,
-    tenant,
-    id,
-    revision,
-    unrevised,
-    outcome,
-    timeMs,
-    severity,
-    createdMs,
-    ...(changed && { changed }),
-    json,
-  });
+  return encodeRecord({ ...retold(key, record), unrevised, outcome, ...(changed && { changed }) });
 }

@@ -98,6 +98,10 @@ serve<JournalMethods>(port, {
     healing?.checkRoom();
     return write((store) => store.append(page));
   },
+  appendFor(which) {
+    healing?.checkRoom();
+    return write((store) => store.appendFor(which));
+  },
   async register(sinks) {
     await write((store) => store.register(sinks));
     return guarded((store) => store.places());

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JournalError } from '../../src/core/errors.ts';
 import type { Append, Cursor, Journal } from '../../src/core/journal.ts';
-import type { SourceRecord } from '../../src/core/record.ts';
+import { retold, type SourceRecord } from '../../src/core/record.ts';
 import { aRecord, aSourceRecord } from '../support/records.ts';
 
 export interface JournalHarness {
@@ -297,6 +297,75 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
       expect(stats.sinks[0]!.oldestPendingMs).toEqual(expect.any(Number));
       expect(stats.bytes).toBeGreaterThan(0);
       expect(stats.bytes).toBeLessThan(stats.limitBytes);
+    });
+
+    describe('appendFor()', () => {
+      const wide = { ...siem, name: 'wide' };
+      const again = (id: string, overrides: Partial<SourceRecord> = {}) =>
+        retold(key, record(id, 1n, overrides));
+      const all = async (from: Cursor, sink: string) => {
+        const { records, ends } = await journal.take(from, 10, never, sink);
+        return { cursor: ends.at(-1)!, told: records.map(({ id, outcome }) => [id, outcome]) };
+      };
+
+      it('K3: lends the records to their sink alone, whole, marked, and in their order', async () => {
+        const positions = await journal.register([siem, wide]);
+        const { cursor } = positions.get('siem')!;
+        const body = { id: 'b', title: 'é\u2028"', long: 18446744073709551615n };
+        const whole = retold(key, aSourceRecord(body));
+        expect(await journal.appendFor('siem', 'replay', [again('z'), whole])).toBe('appended');
+        expect(await journal.appendFor('siem', 'repair', [again('a')])).toBe('appended');
+        await journal.append(page([record('c', 3n)]));
+        expect((await journal.stats()).sinks.map(({ pending }) => pending)).toEqual([4, 1]);
+        const { records, ends } = await journal.take(cursor, 10, never, 'siem');
+        expect(records.map(({ id }) => id)).toEqual(['z', 'b']);
+        expect(records[1]).toEqual(aRecord(body, { outcome: 'replay' }));
+        const repair = await all(ends[1]!, 'siem');
+        expect(repair.told).toEqual([['a', 'repair']]);
+        expect((await all(repair.cursor, 'siem')).told).toEqual([['c', 'new']]);
+        expect((await all(positions.get('wide')!.cursor, 'wide')).told).toEqual([['c', 'new']]);
+      });
+
+      it('is outside of what was seen, and of how each id stands', async () => {
+        const { cursor } = (await journal.register([siem])).get('siem')!;
+        await journal.append(page([record('a', 5n)]));
+        await journal.appendFor('siem', 'replay', [again('a'), again('b', { revision: 9n })]);
+        expect(await journal.append(page([record('a', 5n), record('b', 7n)]))).toMatchObject({
+          new: 1,
+          duplicate: 1,
+        });
+        await journal.append(page([record('a', 6n)]));
+        const first = await all(cursor, 'siem');
+        const replayed = await all(first.cursor, 'siem');
+        expect([first.told, replayed.told, (await all(replayed.cursor, 'siem')).told]).toEqual([
+          [['a', 'new']],
+          [
+            ['a', 'replay'],
+            ['b', 'replay'],
+          ],
+          [
+            ['b', 'new'],
+            ['a', 'update'],
+          ],
+        ]);
+      });
+
+      it('wakes its sink, and is kept when it is opened again', async () => {
+        const { cursor } = (await journal.register([siem])).get('siem')!;
+        const waiting = all(cursor, 'siem');
+        await journal.appendFor('siem', 'replay', [again('a')]);
+        expect((await waiting).told).toEqual([['a', 'replay']]);
+        journal = await harness.reopen();
+        expect((await all(cursor, 'siem')).told).toEqual([['a', 'replay']]);
+      });
+
+      it('appends nothing for a sink that is not there, or has left the config', async () => {
+        await journal.register([siem, wide]);
+        await journal.register([siem]);
+        expect(await journal.appendFor('wide', 'replay', [again('a')])).toBe('no-sink');
+        expect(await journal.appendFor('nobody', 'replay', [again('a')])).toBe('no-sink');
+        expect(await journal.stats()).toMatchObject({ pending: 0 });
+      });
     });
 
     describe('with a dead letter', () => {

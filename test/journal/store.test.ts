@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cursor, JournalStats, SinkRegistration } from '../../src/core/journal.ts';
-import type { SourceRecord } from '../../src/core/record.ts';
+import { retold, type SourceRecord } from '../../src/core/record.ts';
 import { decodeRecords } from '../../src/journal/batch.ts';
 import { pathsIn } from '../../src/journal/database.ts';
 import type { JournalNotice } from '../../src/journal/protocol.ts';
@@ -302,6 +302,41 @@ describe('sinks that have left the config', () => {
     store.close();
     open(2 * MIB);
     expect(pendingOf(store.stats())).toEqual({ siem: 1 });
+  });
+});
+
+describe('appendFor()', () => {
+  const replay = () => {
+    const records = aHeavyPage().map((record) => retold({ source: 'alerts', tenant: 'contoso' }, record));
+    return commit(() => store.appendFor({ sink: 'siem', outcome: 'replay', records }));
+  };
+
+  it('K6: takes free room only: it pauses nobody, and costs no sink its backlog', () => {
+    open(2 * MIB);
+    register(siem, { ...siem, name: 'lake', required: false });
+    let appended = 0;
+    while (appended < 99 && replay() === 'appended') appended++;
+    expect(appended).toBeGreaterThan(5);
+    expect(store.stats()).toMatchObject({ paused: false, pending: appended });
+    expect(batchIds()).toHaveLength(appended);
+    // What was delivered may go for it.
+    for (let batch = appended; batch < appended + 5; batch++) {
+      advance('siem', { batch, index: 0 });
+      advance('lake', { batch, index: 0 });
+      expect(replay()).toBe('appended');
+    }
+    expect(batchIds()[0]).toBeGreaterThan(1);
+    expect(notices.filter((notice) => 'paused' in notice || 'moved' in notice)).toEqual([]);
+  });
+
+  it('K6: makes no orphan lose its backlog', () => {
+    open(2 * MIB);
+    register(siem, { ...siem, name: 'old' });
+    register(siem);
+    let appended = 0;
+    while (appended < 99 && replay() === 'appended') advance('siem', { batch: ++appended, index: 0 });
+    expect(batchIds()).toHaveLength(appended);
+    expect(notices).toEqual([]);
   });
 });
 
