@@ -158,7 +158,7 @@ const EXPECTED =
 /** Tries at one request to Graph: somebody waits for the answer, or for the reason why there is none. */
 const ATTEMPTS = 3;
 
-const clocks = { now: Date.now, steady: () => performance.now(), miscounted: () => {} };
+const clocks = { now: Date.now, steady: () => performance.now(), miscounted: () => {}, comparedMs: 0 };
 
 /** The first alerts that the configured sources give. */
 async function* fromGraph(flags: PreviewFlags, io: Io): AsyncGenerator<RelayRecord> {

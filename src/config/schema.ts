@@ -251,6 +251,14 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('How the relay ends.'),
+  reconcile: z
+    .strictObject({
+      window: duration({ min: '1m', max: '30d' })
+        .prefault('48h')
+        .describe('How far back a comparison goes. What was read is remembered so long.'),
+    })
+    .prefault({})
+    .describe('Lists what Graph has and compares it with what each sink was given.'),
   tenants: z
     .array(tenantSchema)
     .default([])

@@ -44,6 +44,33 @@ export interface Unread {
   readonly detail: string;
 }
 
+/** A stretch of time as the far end shows it now. Windows follow each other without a hole. */
+export interface Listed {
+  /** Ticks: revisions from here … */
+  readonly from: bigint;
+  /** … until before here. */
+  readonly to: bigint;
+  /** All of them; with `unread`: those that came. */
+  readonly records: readonly SourceRecord[];
+  readonly unread?: Unread;
+}
+
+/** Times from `from` until before `to`; ticks. Without `to` there is no end. */
+export interface Stretch {
+  readonly from: bigint;
+  readonly to?: bigint;
+}
+
+/** What a source owes by its checkpoint, and what it has not come to yet. */
+export interface Standing {
+  /** Nothing older is wanted: ticks. */
+  readonly start: bigint;
+  /** Up to here it has been read, but for what is open: ticks. */
+  readonly watermark: bigint;
+  /** It reads these by itself, for the first time or again: what is not there yet may come. */
+  readonly open: readonly Stretch[];
+}
+
 /** Where a source stands, by its checkpoint: for status. Times are milliseconds since 1970. */
 export interface Progress {
   /** Up to here it has been read, but for what is open. */
@@ -84,6 +111,21 @@ export interface Source {
    * checkpoint `reads for the first time, from …`. Does no I/O. A checkpoint that cannot be read is told by `read`.
    */
   describe?(checkpoint: string | undefined): string;
+
+  /**
+   * What the far end has with revisions from `from` until before `to`, oldest first, window by window. Moves nothing, and
+   * leaves the quota to all others. Passing faults are waited out inside. Left out by a source that cannot list.
+   *
+   * @throws {UnavailableError} it cannot go on
+   */
+  list?(from: bigint, to: bigint, signal: AbortSignal): AsyncIterable<Listed>;
+
+  /**
+   * Where a checkpoint stands, for comparing what is listed; pure.
+   *
+   * @throws {Error} it is no checkpoint of this source
+   */
+  standing?(checkpoint: string): Standing;
 
   /** What an operator has to know about it as long as it is so: for status. */
   notes?(): readonly string[];

@@ -44,7 +44,7 @@ export interface Changed {
 }
 
 /** The part of a relay's config that says which parts there are. */
-export type PartsConfig = Pick<Config, 'tenants' | 'sources' | 'sinks' | 'heartbeat' | 'stop'>;
+export type PartsConfig = Pick<Config, 'tenants' | 'sources' | 'sinks' | 'heartbeat' | 'stop' | 'reconcile'>;
 
 /**
  * All sources and sinks of the relay. They come to be, and are changed while the relay runs, in one and the same way:
@@ -110,8 +110,9 @@ export class Parts {
       for (const settings of config.tenants) tenants.set(settings.name, this.#tenant(settings));
       const graphs = new Map([...tenants].map(([name, { graph }]) => [name, graph]));
       sources = config.sources.map((settings) => {
-        const key = keyOf([settings, tenants.get(settings.tenant)?.key]);
-        const make = () => sourcePart(settings, graphs, this.#context);
+        const { window } = config.reconcile;
+        const key = keyOf([settings, tenants.get(settings.tenant)?.key, window]);
+        const make = () => sourcePart(settings, window, graphs, this.#context);
         return this.#sameOr(this.#sources, sourceName(settings), key, make);
       });
       sinks = config.sinks.map((settings) => {

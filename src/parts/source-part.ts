@@ -26,7 +26,12 @@ export interface SourcePart extends Part {
 }
 
 /** Source → journal, again and again. */
-export function sourcePart(settings: SourceConfig, graphs: Graphs, context: PartContext): SourcePart {
+export function sourcePart(
+  settings: SourceConfig,
+  comparedMs: number,
+  graphs: Graphs,
+  context: PartContext,
+): SourcePart {
   const { now, steady, random, metrics, vitals, journal, watch } = context;
   const { name, tenant, type, every: everyMs, updates } = settings;
   const log = context.log.child({ source: name, tenant });
@@ -45,7 +50,15 @@ export function sourcePart(settings: SourceConfig, graphs: Graphs, context: Part
       },
     });
   const miscounted = () => seen?.miscounted();
-  const source = buildPlugin(sources, settings, { name, log, now, steady, miscounted, graph });
+  const source = buildPlugin(sources, settings, {
+    name,
+    log,
+    now,
+    steady,
+    miscounted,
+    graph,
+    comparedMs,
+  });
   const kept: IngestOptions['journal'] = {
     checkpoint: (key) => activity.during(journal.checkpoint(key)),
     append: (page) => journal.append(page),

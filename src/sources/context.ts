@@ -13,6 +13,8 @@ export interface SourceContext {
   readonly now: () => number;
   /** Milliseconds of a clock that nobody sets. */
   readonly steady: () => number;
+  /** How far back what it gave is compared with what it lists (reconcile), milliseconds: so long it is remembered (K4). */
+  readonly comparedMs: number;
   /** The far end's count of a list did not agree with the list, however often it was read. */
   readonly miscounted: () => void;
   /** Graph of a configured tenant; shared by all sources of that tenant. */

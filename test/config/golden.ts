@@ -21,7 +21,7 @@ export const golden: Readonly<Record<string, string | readonly string[]>> = {
     ':22:21 sinks[0].format.type: expected cef or json, found "leef"',
     ':23:11 sinks[1].name: the same name as sinks[0], found "siem"; give each its own: it is known by it',
     ':25:20 sinks[1].maxEventBytes: expected a number, found "8KiB"',
-    ':26:1 dashboard: unknown key "dashboard"; there is state, stop, tenants, sources, sinks, server, heartbeat, log',
+    ':26:1 dashboard: unknown key "dashboard"; there is state, stop, reconcile, tenants, sources, sinks, server, heartbeat, log',
   ],
   'in-flight':
     ':17:30 sinks[0].delivery.maxInFlight: must be 1 (a sink gets one ordered stream; a second send could overtake the first), found "4"',

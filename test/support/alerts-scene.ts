@@ -27,6 +27,7 @@ export function scene(settings: Partial<GraphAlertsSettings> = {}) {
       settle: 10_000,
       overlap: 600_000,
       sweep: { every: hour, window: 24 * hour },
+      compared: 48 * 3_600_000,
       startFrom: 24 * hour,
       response: { maxBytes: 2 ** 24 },
       filter: { serviceSource: [], severity: [], status: [] },

@@ -73,8 +73,11 @@ const schema = z.strictObject({
 export const graphAlerts: SourcePlugin<typeof schema> = {
   schema,
   summary: 'Alerts of all Microsoft Defender products, from /security/alerts_v2 of Microsoft Graph.',
-  create: (settings, { name, log, graph, now, steady, miscounted }) =>
-    new GraphAlerts(settings, { name, log, graph: graph(settings.tenant), now, steady, miscounted }),
+  create: (settings, { name, log, graph, now, steady, miscounted, comparedMs }) =>
+    new GraphAlerts(
+      { ...settings, compared: comparedMs },
+      { name, log, graph: graph(settings.tenant), now, steady, miscounted },
+    ),
   progress: (checkpoint) => progressOf(parseCheckpoint(checkpoint)),
 };
 

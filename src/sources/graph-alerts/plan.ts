@@ -1,4 +1,4 @@
-import type { Progress } from '../../core/source.ts';
+import type { Progress, Standing } from '../../core/source.ts';
 import { isoOfTicks, msOfTicks, TICKS_PER_MS, ticksOfMs } from '../../core/ticks.ts';
 import {
   type Checkpoint,
@@ -14,6 +14,8 @@ export interface Depths {
   readonly settle: number;
   readonly overlap: number;
   readonly sweep: { readonly every: number; readonly window: number };
+  /** Nothing reads it again, but it is compared with what Graph shows. */
+  readonly compared: number;
 }
 
 /** What an answer has shown. */
@@ -166,8 +168,7 @@ export function pastAside(
   return { from: begin, end: ahead.reduce(earlier, end) };
 }
 
-/** Room for reconcile, whose window is not a setting yet, and for clocks that differ (K4). */
-const LONGEST_WINDOW_MS = 48 * 3_600_000;
+/** For clocks that differ (K4). */
 const MARGIN_MS = 3_600_000;
 
 /**
@@ -180,10 +181,19 @@ export function floorOf(checkpoint: Checkpoint, depths: Depths): bigint {
     ...lateKinds.map((kind) => lateFrom(checkpoint, kind, depths)),
     ...checkpoint.open.map(({ from }) => from),
     ...checkpoint.unreadable.filter(({ from, to }) => to - from > 1n).map(({ from }) => from),
-    checkpoint.watermark - ticks(LONGEST_WINDOW_MS),
+    checkpoint.watermark - ticks(depths.compared),
   ];
   return asked.reduce(earlier) - ticks(MARGIN_MS);
 }
+
+/** What is owed, and what a reading still comes to: the overlap again and again, all else that is open once (R2, R5). */
+export function standingOf(checkpoint: Checkpoint, depths: Depths): Standing {
+  const { start, watermark, open, unreadable } = checkpoint;
+  const live = earlier(pollFrom(checkpoint, depths), lateFrom(checkpoint, 'overlap', depths));
+  return { start, watermark, open: [{ from: live }, ...[...open, ...unreadable].map(spanOf)] };
+}
+
+const spanOf = ({ from, to }: Span): Span => ({ from, to });
 
 /** For status. */
 export function progressOf({ watermark, open, unreadable }: Checkpoint): Progress {

@@ -2,7 +2,7 @@ import { UnavailableError } from '../../core/errors.ts';
 import type { Appended } from '../../core/journal.ts';
 import type { Log } from '../../core/log.ts';
 import type { SourceRecord } from '../../core/record.ts';
-import type { Page, ReadingKind, Source, Unread } from '../../core/source.ts';
+import type { Listed, Page, ReadingKind, Source, Standing, Unread } from '../../core/source.ts';
 import { isoOfTicks, ticksOfMs } from '../../core/ticks.ts';
 import type { Graph, GraphPage, Priority } from '../../net/graph.ts';
 import { isPassing, TooLargeError } from '../../net/graph.ts';
@@ -28,6 +28,7 @@ import {
   polled,
   pollFrom,
   setAside,
+  standingOf,
   takenBack,
   urgent,
   withDue,
@@ -68,6 +69,9 @@ export interface GraphAlertsParts {
   /** Graph's count of a list did not agree with the list, however often it was read. */
   readonly miscounted: () => void;
 }
+
+/** What is asked for: pages of a reading, or a list that nothing is kept of. */
+type Purpose = ReadingKind | 'reconcile';
 
 const ROLE = 'SecurityAlert.Read.All';
 /** Alerts in a page, to begin with, and at most (Graph takes no more). */
@@ -155,6 +159,33 @@ export class GraphAlerts implements Source {
     const { startFrom } = this.#settings;
     const from = typeof startFrom === 'string' ? startFrom : `${startFrom / 3_600_000} hours ago`;
     return `reads for the first time, from ${from} on`;
+  }
+
+  /** Closed windows as every reading of a range has them (R3), of which nothing is kept. */
+  async *list(from: bigint, to: bigint, signal: AbortSignal): AsyncGenerator<Listed> {
+    const streak = new Streak();
+    let pace: Pace = { width: to - from, page: this.#top };
+    for (let at = from; at < to; ) {
+      const window = nextWindow(at, to, pace);
+      const found = new Map<string, SourceRecord>();
+      const note = ({ records }: Answer) => {
+        for (const record of records) found.set(`${record.id} ${record.revision}`, record);
+      };
+      const attempt = this.#attempt('reconcile', window, pace, signal, { streak });
+      let step = await attempt.next();
+      for (; !step.done; step = await attempt.next()) note(step.value);
+      const { last, unread } = step.value;
+      if (last) note(last);
+      pace = step.value.pace;
+      if (!last && !unread) continue;
+      const { from: begin, to: end } = window;
+      yield { from: begin, to: end, records: [...found.values()], ...(unread && { unread }) };
+      at = end;
+    }
+  }
+
+  standing(stored: string): Standing {
+    return standingOf(parseCheckpoint(stored), this.#settings);
   }
 
   /** Looks for alerts that only a sweep has found: `overlap` is too short for them. */
@@ -245,10 +276,11 @@ export class GraphAlerts implements Source {
             pace: { width, page: this.#top },
           };
     const window = nextWindow(pass.at, span.to, pass.pace);
-    const result = yield* this.#attempt('retry', checkpoint, window, pass.pace, signal, {
+    const attempt = this.#attempt('retry', window, pass.pace, signal, {
       streak: pass.streak,
       grain: width / MOST_PIECES,
     });
+    const result = yield* this.#pages('retry', checkpoint, attempt);
     const { last, unread, pace } = result;
     const read = last !== undefined || unread !== undefined;
     const left = unread ? [...pass.left, unread] : pass.left;
@@ -290,7 +322,8 @@ export class GraphAlerts implements Source {
     const window = nextWindow(free.from, free.end, pace);
     const streak = this.#streaks.get(kind) ?? new Streak();
     this.#streaks.set(kind, streak);
-    const result = yield* this.#attempt(kind, checkpoint, window, pace, signal, { streak });
+    const attempt = this.#attempt(kind, window, pace, signal, { streak });
+    const result = yield* this.#pages(kind, checkpoint, attempt);
     const { last, unread } = result;
     if (last) {
       const next = reached(checkpoint, window.to, last);
@@ -308,13 +341,12 @@ export class GraphAlerts implements Source {
 
   /** Asks for a window; where it does not come whole, says what to ask for next, or that nothing less will do (R5). */
   async *#attempt(
-    kind: ReadingKind,
-    checkpoint: Checkpoint,
+    kind: Purpose,
     window: Window,
     pace: Pace,
     signal: AbortSignal,
     { streak, grain = 1n }: { streak: Streak; grain?: bigint },
-  ): AsyncGenerator<Page, Attempted> {
+  ): AsyncGenerator<Answer, Attempted> {
     const { steady } = this.#parts;
     const width = window.to - window.from;
     const tick = isTick(window);
@@ -322,15 +354,14 @@ export class GraphAlerts implements Source {
     const least = tick || width <= grain || width <= streak.grain(steady());
     const most = least && kind !== 'retry' ? LAST_ATTEMPTS : ATTEMPTS;
     const asker = this.#asker(kind, least || pace.bad === undefined ? most : 1, signal);
-    const reading = tick ? readTick(window, asker) : readSlice(window, asker, this.#countLies());
-    const outcome = yield* this.#pages(kind, checkpoint, reading);
+    const outcome = yield* tick ? readTick(window, asker) : readSlice(window, asker, this.#countLies());
     if (outcome.kind === 'whole') {
       const { last } = outcome;
       if (last.rows > 0) streak.passed();
       return { last, pace: wider(pace, window, last) };
     }
     if (outcome.kind === 'crowded') {
-      if (outcome.last) yield this.#page(kind, outcome.last, checkpoint, checkpoint);
+      if (outcome.last) yield outcome.last;
       if (!least) return { pace: this.#narrower(pace, window, outcome.count, outcome.last) };
     } else if (outcome.failure.failed === 'large') {
       if (!least) return { pace: heavy(pace, window) };
@@ -374,7 +405,7 @@ export class GraphAlerts implements Source {
     }
   }
 
-  #asker(kind: ReadingKind, attempts: number, signal: AbortSignal): Asker {
+  #asker(kind: Purpose, attempts: number, signal: AbortSignal): Asker {
     const priority: Priority = kind === 'retry' ? 'sweep' : kind;
     return {
       first: (slice) => {

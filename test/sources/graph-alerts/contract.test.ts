@@ -42,6 +42,7 @@ describeSourceContract('graph-alerts', {
         settle: 5_000,
         overlap: 60_000,
         sweep: { every: 120_000, window: 24 * 3_600_000 },
+        compared: 48 * 3_600_000,
         startFrom: 24 * 3_600_000,
         response: { maxBytes: 2 ** 23 },
         filter: { serviceSource: [], severity: [], status: [] },

@@ -144,6 +144,7 @@ async function live(given: Course) {
         settle: 10_000,
         overlap,
         sweep: { every: hour, window: 24 * hour },
+        compared: 48 * 3_600_000,
         startFrom: 24 * hour,
         response: { maxBytes: 2 ** 24 },
         filter: { serviceSource: [], severity: [], status: [] },

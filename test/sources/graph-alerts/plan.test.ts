@@ -33,7 +33,12 @@ import { at } from '../../support/model-graph.ts';
 const noon = Date.parse('2025-03-04T12:00:00Z');
 const minute = 60_000;
 const hour = 60 * minute;
-const depths = { settle: 10_000, overlap: 10 * minute, sweep: { every: hour, window: 24 * hour } };
+const depths = {
+  settle: 10_000,
+  overlap: 10 * minute,
+  sweep: { every: hour, window: 24 * hour },
+  compared: 48 * hour,
+};
 
 const tick = (time: string) => ({ from: at(time), to: at(time) + 1n, retryAt: 0 });
 

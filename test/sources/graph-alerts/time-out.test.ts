@@ -28,6 +28,7 @@ it('G20: a window that Graph takes too long for is asked for in smaller ones, an
       settle: 10_000,
       overlap: 600_000,
       sweep: { every: hour, window: 24 * hour },
+      compared: 48 * 3_600_000,
       startFrom: 24 * hour,
       response: { maxBytes: 2 ** 24 },
       filter: { serviceSource: [], severity: [], status: [] },
