@@ -57,6 +57,56 @@ export interface Numbering {
   readonly sequence: number;
 }
 
+/** A window that a source has listed, to be compared with what is known of it. */
+export interface Comparison extends SourceKey {
+  /** Ticks: revisions from here … */
+  readonly from: bigint;
+  /** … until before here. */
+  readonly to: bigint;
+  /** What the far end has now. */
+  readonly records: readonly Pick<SourceRecord, 'id' | 'revision' | 'unwanted'>[];
+}
+
+/** What has become of a record that a source lists, for one sink. */
+export const fates = [
+  'given',
+  /** It waits in the journal. */
+  'waiting',
+  /** The sink does not want it. */
+  'filtered',
+  /** The sink did not want it, by another `match` or format than the present ones. */
+  'filtered-before',
+  /** The sink has refused it: a dead letter, or it was one. */
+  'refused',
+  /** It lies in a gap of the sink. */
+  'in-gap',
+  /** It has never been put in the journal. */
+  'unread',
+  /** The source's filter does not want it, or its `updates`. */
+  'unwanted',
+  /** A newer revision of it is known. */
+  'replaced',
+  /** What is remembered does not go back so far, or the sink was not there. */
+  'unknown',
+] as const;
+export type Fate = (typeof fates)[number];
+
+/** What is known of a window. */
+export interface Compared {
+  /** Of each record, for each sink that is in the config. */
+  readonly fates: ReadonlyMap<string, readonly Fate[]>;
+  /** What was put in the journal, and is not listed any more; by the hour of its revision (milliseconds since 1970). */
+  readonly extra: readonly Extra[];
+}
+
+export interface Extra {
+  readonly hourMs: number;
+  /** A newer revision has taken its place: that is as it should be. */
+  readonly replaced: number;
+  /** The far end does not show it any more. */
+  readonly gone: number;
+}
+
 /** A sink's committed position: where it goes on from. Its numbers are those of the events up to the cursor. */
 export interface Position extends Numbering {
   readonly cursor: Cursor;
@@ -305,6 +355,9 @@ export interface Journal {
   tell(event: OwnEvent): void;
 
   stats(): Promise<JournalStats>;
+
+  /** What has become of what a source lists (K5); of none of it, when the source has never been read. */
+  compare(window: Comparison): Promise<Compared>;
 
   /** Which products were seen, and how. */
   coverage(): Promise<readonly Coverage[]>;

@@ -9,6 +9,8 @@ import type {
   Append,
   Appended,
   AppendedFor,
+  Compared,
+  Comparison,
   Cursor,
   DeadLetterChoice,
   Fault,
@@ -257,6 +259,21 @@ class WorkerJournal implements Journal {
 
   stats(): Promise<JournalStats> {
     return this.ask('stats', undefined);
+  }
+
+  async compare(window: Comparison): Promise<Compared> {
+    // What sinks have noted counts.
+    await this.available();
+    await this.flush().catch((error: unknown) => {
+      if (!(error instanceof JournalUnavailableError)) throw error;
+    });
+    const { records, ...rest } = window;
+    const bare = records.map(({ id, revision, unwanted }) => ({
+      id,
+      revision,
+      ...(unwanted && { unwanted }),
+    }));
+    return await this.#askPatiently('compare', { ...rest, records: bare });
   }
 
   coverage(): Promise<readonly Coverage[]> {

@@ -4,6 +4,8 @@ import type {
   Append,
   Appended,
   AppendedFor,
+  Compared,
+  Comparison,
   Cursor,
   DeadLetterChoice,
   Fault,
@@ -61,6 +63,7 @@ export interface JournalMethods {
   follows(question: { sink: string; ids: readonly RecordId[] }): boolean[];
   /** `undefined`: nothing comes after the cursor yet. */
   read(cursor: Cursor): RawChunk | undefined;
+  compare(window: Comparison): Compared;
   stats(): JournalStats;
   coverage(): readonly Coverage[];
   forget(which: { sink: string; always: boolean }): Promise<Forgotten>;

@@ -8,6 +8,8 @@ import type {
   Append,
   Appended,
   AppendedFor,
+  Compared,
+  Comparison,
   Cursor,
   DeadLetterChoice,
   Follow,
@@ -35,6 +37,7 @@ import {
 } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { Comparing } from './compare.ts';
 import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
 import { newNumbering } from './numbering.ts';
 import { changesOf, judge, type Verdict } from './outcome.ts';
@@ -45,7 +48,7 @@ import { CoverageTable } from './tables/coverage.ts';
 import { type DeadLetterRow, DeadLetterTable, refusedText } from './tables/dead-letters.ts';
 import { FollowedTable } from './tables/followed.ts';
 import { GapTable } from './tables/gaps.ts';
-import { type Fate, LedgerTable } from './tables/ledger.ts';
+import { LedgerTable } from './tables/ledger.ts';
 import { MemoryTable } from './tables/memory.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
@@ -364,12 +367,17 @@ export class Store {
     });
   }
 
-  /** What became of a record at a sink, as far as both are remembered (K5). */
-  fate(sink: string, record: RecordId & Pick<SourceRecord, 'revision'>): Fate {
-    const row = this.#sinks.all().get(sink);
-    const source = this.#sources.idOf(record);
-    const place = source === undefined ? undefined : this.#memory.place(source, record);
-    return row && place ? this.#ledger.fate(row, place) : 'unknown';
+  compare(window: Comparison): Compared {
+    const { from, to, records } = window;
+    const source = this.#sources.idOf(window);
+    const rows = [...this.#sinks.all().values()].filter(({ orphaned }) => orphaned === null);
+    if (source === undefined) return { fates: new Map(), extra: [] };
+    const comparing = new Comparing({ memory: this.#memory, ledger: this.#ledger, gaps: this.#gaps });
+    const known = records.map((record) => comparing.recall(source, record));
+    return {
+      fates: new Map(rows.map((row) => [row.name, comparing.fates(row, window, known)])),
+      extra: comparing.extra(source, from, to, records),
+    };
   }
 
   read(cursor: Cursor): RawChunk | undefined {

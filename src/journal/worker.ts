@@ -110,6 +110,7 @@ serve<JournalMethods>(port, {
   tell: (notes) => write((store) => store.tell(notes)),
   follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
   read: (cursor) => guarded((store) => store.read(cursor)),
+  compare: (window) => guarded((store) => store.compare(window)),
   stats: () => guarded((store) => store.stats()),
   coverage: () => guarded((store) => store.coverage()),
   forget: ({ sink, always }) => write((store) => store.forget(sink, always)),

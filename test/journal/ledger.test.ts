@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Advance, Cursor, SinkRegistration, Withheld } from '../../src/core/journal.ts';
+import type { Advance, Comparison, Cursor, SinkRegistration, Withheld } from '../../src/core/journal.ts';
 import { ticksOfMs } from '../../src/core/ticks.ts';
 import { pathsIn } from '../../src/journal/database.ts';
 import type { Store } from '../../src/journal/store.ts';
@@ -41,13 +41,12 @@ const advance = (cursor: Cursor, withheld: Withheld[] = [], more: Partial<Advanc
 
 /** What became of the first so many records of a batch, a letter for each. */
 function fates(count: number, prefix = 'a', sink = 'siem'): string {
-  return ids(count, prefix)
-    .map((id, index) => {
-      const record = { source: 'alerts', tenant: 'contoso', id, revision: 1_000n + BigInt(index) };
-      return store.fate(sink, record).charAt(0);
-    })
-    .join('');
+  const found = compare(someRecords(ids(count, prefix))).fates.get(sink);
+  return found === undefined ? 'u'.repeat(count) : found.map((fate) => fate.charAt(0)).join('');
 }
+
+const compare = (records: Comparison['records']) =>
+  store.compare({ source: 'alerts', tenant: 'contoso', from: 1_000n, to: 2_000n, records });
 
 function rowsOf(table: string): number {
   const reader = new DatabaseSync(pathsIn(directory.state).journal, { readOnly: true });
@@ -95,6 +94,8 @@ describe('the ledger', () => {
     register({ ...siem, shape: 'another' });
     advance(at(1, 3), [filtered(at(1, 2), at(1, 3))]);
     expect(fates(4)).toBe('fggf');
+    const found = compare(someRecords(ids(4))).fates.get('siem');
+    expect(found).toEqual(['filtered-before', 'given', 'given', 'filtered']);
     expect([rowsOf('given'), rowsOf('withheld')]).toEqual([2, 2]);
   });
 
@@ -175,9 +176,8 @@ describe('the ledger', () => {
     );
     append([]);
     expect(rowsOf('withheld')).toBe(10);
-    const fate = (id: string) =>
-      store.fate('siem', { source: 'alerts', tenant: 'contoso', id, revision: 1_000n });
-    expect(['x0', 'x1', 'x2', 'x11'].map(fate)).toEqual(['unknown', 'unknown', 'filtered', 'filtered']);
+    const records = ['x0', 'x1', 'x2', 'x11'].map((id) => ({ id, revision: 1_000n }));
+    expect(compare(records).fates.get('siem')).toEqual(['unknown', 'unknown', 'filtered', 'filtered']);
   });
 
   it('K3: a flipped bit in it is noticed', () => {

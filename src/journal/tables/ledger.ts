@@ -1,13 +1,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { compareCursors } from '../../core/cursor.ts';
-import type { Cursor, Withheld } from '../../core/journal.ts';
+import type { Cursor, Fate, Withheld } from '../../core/journal.ts';
 import { rowHash } from '../batch.ts';
 import type { BatchTable } from './batches.ts';
 import { type Broken, one } from './row.ts';
 import type { SinkRow } from './sinks.ts';
 
-/** What became of a record at a sink. `unknown`: the ledger does not go back so far, or the sink was not there. */
-export type Fate = 'given' | 'filtered' | 'refused' | 'waiting' | 'unknown';
+/** What became of a record that is in the journal, or was. */
+export type LedgerFate = Extract<
+  Fate,
+  'given' | 'filtered' | 'filtered-before' | 'refused' | 'waiting' | 'unknown'
+>;
 
 /** All records that a sink was given under one stream: those after `after` up to and with `upTo`. */
 interface Given {
@@ -100,7 +103,7 @@ export class LedgerTable {
   }
 
   /** What became of the record at a place, which is in the journal or was, for a sink that stands at `cursor`? */
-  fate({ name, cursor }: Pick<SinkRow, 'name' | 'cursor'>, place: Cursor): Fate {
+  fate({ name, cursor, shape }: Pick<SinkRow, 'name' | 'cursor' | 'shape'>, place: Cursor): LedgerFate {
     if (compareCursors(place, cursor) > 0) return 'waiting';
     if (place.batch < this.#floor) return 'unknown';
     const row = one<StoredGiven>(this.#covering, name, place.batch, place.index);
@@ -108,7 +111,8 @@ export class LedgerTable {
     if (!given || compareCursors(place, given.upTo) > 0) return 'unknown';
     const exceptions = this.#exceptionsIn(place.batch, given.stream);
     if (exceptions?.refused.has(place.index)) return 'refused';
-    return exceptions?.filtered.has(place.index) ? 'filtered' : 'given';
+    if (!exceptions?.filtered.has(place.index)) return 'given';
+    return given.shape === shape ? 'filtered' : 'filtered-before';
   }
 
   /**

@@ -9,11 +9,20 @@ import { type Broken, keyText, one } from './row.ts';
 /** Ticks that an id is remembered for after its last revision (K7): 90 days. */
 export const STATE_KEPT = 90n * 86_400n * 10_000_000n;
 
+/** A revision that was put in the journal, and the newest one of its id. */
+export interface Remembered {
+  /** The id as `keyText` gives it. */
+  readonly key: string;
+  readonly revision: bigint;
+  readonly newest: bigint | null;
+}
+
 /** What is known of the records that came: tables `seen` (K4) and `alert_state` (K7). */
 export class MemoryTable {
   readonly #seen: StatementSync;
   readonly #newest: StatementSync;
   readonly #last: StatementSync;
+  readonly #within: StatementSync;
   readonly #putSeen: StatementSync;
   readonly #putNewest: StatementSync;
   readonly seen: Extents;
@@ -29,11 +38,16 @@ export class MemoryTable {
     this.#newest.setReadBigInts(true);
     this.#last = database.prepare('SELECT max(revision) AS revision FROM alert_state WHERE source = ?');
     this.#last.setReadBigInts(true);
+    this.#within = database.prepare(`
+      SELECT seen.id AS key, seen.revision, newest.revision AS newest
+      FROM seen LEFT JOIN alert_state AS newest ON newest.source = seen.source AND newest.id = seen.id
+      WHERE seen.source = ? AND seen.revision >= ? AND seen.revision < ? AND batch IS NOT NULL`);
+    this.#within.setReadBigInts(true);
     this.#putSeen = database.prepare('INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)');
     this.#putNewest = database.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?, ?, ?)');
   }
 
-  recall(source: number, { id, revision }: SourceRecord): Known {
+  recall(source: number, { id, revision }: Pick<SourceRecord, 'id' | 'revision'>): Known {
     const key = keyText(id);
     const seen = one<{ fingerprints: string }>(this.#seen, source, revision, key);
     const newest = one<{ revision: bigint; state: string | null }>(this.#newest, source, key);
@@ -52,6 +66,14 @@ export class MemoryTable {
     );
     if (found?.batch == null || found.position === null) return undefined;
     return { batch: found.batch, index: found.position };
+  }
+
+  /** What is remembered of revisions from `from` until before `to`, and was put in the journal. */
+  *within(source: number, from: bigint, to: bigint): Generator<Remembered> {
+    for (const row of this.#within.iterate(source, from, to)) {
+      const { key, revision, newest } = row as unknown as Remembered;
+      yield { key, revision, newest };
+    }
   }
 
   /** The newest revision that a source ever gave, as far as that is remembered. */
