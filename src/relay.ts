@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from './config/schema.ts';
 import { secretsOf } from './config/secrets.ts';
-import { commandsOn } from './control/protocol.ts';
+import { type ControlCommands, commandsOn } from './control/protocol.ts';
 import { openControl } from './control/server.ts';
 import { JournalUnavailableError, RelayError } from './core/errors.ts';
 import { openJournal } from './journal/journal.ts';
@@ -17,6 +17,7 @@ import { openMetrics } from './observe/metrics.ts';
 import { reportOn } from './observe/report.ts';
 import { openServer } from './observe/server.ts';
 import { Vitals } from './observe/vitals.ts';
+import { reconcileAll } from './parts/comparable.ts';
 import { keyOf } from './parts/key.ts';
 import type { Watch } from './parts/part.ts';
 import { type Changed, Parts } from './parts/parts.ts';
@@ -112,9 +113,13 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       log.info({}, `metrics at ${server.origin}/metrics`);
       watch?.listening?.(server.port);
     }
+    const commands: ControlCommands = {
+      ...commandsOn(journal),
+      reconcile: (wish, task) => reconcileAll(parts.comparable(), journal, wish, task),
+    };
     closers.add(
       'control socket',
-      await openControl(directory, commandsOn(journal), log.child({ part: 'control' }), { stop: soft }),
+      await openControl(directory, commands, log.child({ part: 'control' }), { stop: soft }),
     );
 
     const refuse = (reason: string) => {

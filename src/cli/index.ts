@@ -118,6 +118,21 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .addOption(config())
     .addOption(json());
 
+  const time = (flag: string, meaning: string) =>
+    new Option(
+      `${flag} <time>`,
+      `${meaning}: an ISO time, or a duration back such as 48h`,
+    ).makeOptionMandatory();
+  command(
+    'reconcile',
+    'list what Graph has against what each sink was given; exit code 1 when something is missing',
+    async () => (await import('./reconcile.ts')).reconcileCommand,
+  )
+    .addOption(config())
+    .addOption(json())
+    .addOption(time('--from', 'beginning'))
+    .addOption(time('--to', 'end'));
+
   const sinks = program
     .command('sinks')
     .description('the sinks that the journal knows; works on a running relay, and on a stopped one’s state');

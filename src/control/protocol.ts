@@ -1,5 +1,7 @@
 import type { DeadLetterChoice, Forgotten, Handled, Journal } from '../core/journal.ts';
+import type { Reconciled, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
 import type { Task } from '../core/task.ts';
+import { ticksOf } from '../core/ticks.ts';
 
 /** Lines of JSON: any number of {@link Line}s, of which the last one alone has `value` or `problem`. */
 export const LINES = 'application/x-ndjson';
@@ -23,12 +25,16 @@ export interface ControlCommands {
   forget(argument: { readonly sink: string }): Promise<Forgotten>;
   retry(choice: DeadLetterChoice): Promise<Handled>;
   drop(choice: DeadLetterChoice): Promise<Handled>;
+  reconcile(wish: ReconcileWish, task: Task<ReconcileStep>): Promise<readonly Reconciled[]>;
 }
 export type ControlCommand = keyof ControlCommands;
 
 /** How a command is told on its way. */
 export type Progress<C extends ControlCommand> =
   Parameters<ControlCommands[C]> extends [unknown, Task<infer P>] ? P : never;
+
+/** Those that need nothing but a journal. */
+export type JournalCommand = 'forget' | 'retry' | 'drop';
 
 /**
  * The commands as a journal does them.
@@ -38,7 +44,7 @@ export type Progress<C extends ControlCommand> =
 export function commandsOn(
   journal: Pick<Journal, 'forget' | 'retry' | 'drop'>,
   always?: 'always',
-): ControlCommands {
+): Pick<ControlCommands, JournalCommand> {
   return {
     forget: ({ sink }) => journal.forget(sink, always),
     retry: (choice) => journal.retry(choice),
@@ -49,13 +55,13 @@ export function commandsOn(
 /**
  * Does what was asked; `undefined`: there is no such command, or that is not how it is asked.
  *
- * @param _task of whoever asked; for a command that takes long
+ * @param task of whoever asked; for a command that takes long
  */
 export function carryOut(
   commands: ControlCommands,
   command: string,
   argument: unknown,
-  _task: Task<unknown>,
+  task: Task<unknown>,
 ): Promise<unknown> | undefined {
   switch (command) {
     case 'forget': {
@@ -67,6 +73,10 @@ export function carryOut(
       const choice = choiceOf(argument);
       return choice && commands[command](choice);
     }
+    case 'reconcile': {
+      const wish = wishOf(argument);
+      return wish && commands.reconcile(wish, task);
+    }
     default:
       return undefined;
   }
@@ -76,6 +86,12 @@ function choiceOf(argument: unknown): DeadLetterChoice | undefined {
   const { ids, sink } = asObject(argument);
   if (typeof sink === 'string') return { sink };
   return Array.isArray(ids) && ids.every((id) => Number.isSafeInteger(id)) ? { ids } : undefined;
+}
+
+function wishOf(argument: unknown): ReconcileWish | undefined {
+  const { from, to } = asObject(argument);
+  const isTime = (value: unknown): value is string => ticksOf(value) !== undefined;
+  return isTime(from) && isTime(to) ? { from, to } : undefined;
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> {

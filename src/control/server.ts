@@ -11,6 +11,9 @@ import { type ControlCommands, carryOut, LINES, type Line } from './protocol.ts'
 /** More than a command has ever to say. */
 const MOST_BYTES = 2 ** 20;
 
+/** Characters; a result that has more is for whoever asked alone. */
+const MOST_LOGGED = 4096;
+
 /** So often whoever waits hears that the relay is still at it; much sooner than it would give up (see `askRelay`). */
 const STILL_MS = 2_000;
 
@@ -46,7 +49,8 @@ export async function openControl(
     const answer = carryOut(commands, command, argument, task);
     const line = answer?.then(
       (value) => {
-        log.info({ command, argument, value }, 'a command was carried out');
+        const isLong = JSON.stringify(value).length > MOST_LOGGED;
+        log.info({ command, argument, ...(!isLong && { value }) }, 'a command was carried out');
         return { value };
       },
       (error) => {

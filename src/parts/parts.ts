@@ -4,6 +4,7 @@ import type { JournalStats } from '../core/journal.ts';
 import type { Stop } from '../lib/stop.ts';
 import { isAbort, orAbort } from '../lib/wait.ts';
 import { openGraph, type TenantGraph } from '../net/graph.ts';
+import { type Comparable, comparable } from './comparable.ts';
 import { keyOf } from './key.ts';
 import type { Part, PartContext } from './part.ts';
 import { type SinkPart, sinkPart } from './sink-part.ts';
@@ -60,6 +61,8 @@ export class Parts {
   readonly #sinks = new Map<string, AtWork<SinkPart>>();
   readonly #tenants = new Map<string, Tenant>();
   #changing: Promise<unknown> = Promise.resolve();
+  /** That of the parts which are at work. */
+  #config: PartsConfig | undefined;
 
   constructor(context: PartContext, stop: Stop) {
     this.#context = context;
@@ -88,6 +91,14 @@ export class Parts {
     await this.#changing;
     await Promise.all(this.#all().map(({ ended }) => ended));
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
+  }
+
+  /** What can be compared by the present config. */
+  comparable(): Comparable {
+    const config = this.#config;
+    if (!config) return { sources: [], sinks: [] };
+    const graphs = new Map([...this.#tenants].map(([name, { graph }]) => [name, graph]));
+    return comparable(config, graphs, this.#context);
   }
 
   reopen(): void {
@@ -157,6 +168,7 @@ export class Parts {
     }
     for (const [name, tenant] of tenants) this.#tenants.set(name, tenant);
 
+    this.#config = config;
     const before = await this.#stats();
     const positions = await orAbort(journal.register(sinks.map(({ part }) => part.registration)), this.#over);
     const after = await this.#stats();

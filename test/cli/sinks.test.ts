@@ -124,6 +124,7 @@ describe('sinks forget', () => {
         forget: () => journal.forget('old'),
         retry: (choice) => journal.retry(choice),
         drop: (choice) => journal.drop(choice),
+        reconcile: async () => [],
       },
       quiet,
     );

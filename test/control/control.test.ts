@@ -25,6 +25,7 @@ async function listen(
     forget: vi.fn(async () => 'forgotten' as const),
     retry: vi.fn(async () => handled),
     drop: vi.fn(async () => handled),
+    reconcile: vi.fn(async () => []),
     ...overrides,
   };
   const control = await openControl(directory, commands, log, options);

@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/core/errors.ts';
 import type { Compared, Fate } from '../../src/core/journal.ts';
 import type { Match } from '../../src/core/match.ts';
+import type { ReconcileStep } from '../../src/core/reconciled.ts';
 import type { SourceRecord } from '../../src/core/record.ts';
 import type { Listed, Standing } from '../../src/core/source.ts';
 import { ticksOf } from '../../src/core/ticks.ts';
 import { abortError } from '../../src/lib/wait.ts';
-import { type ReconcileOptions, type ReconcileStep, reconcile } from '../../src/pipeline/reconcile.ts';
+import { type ReconcileOptions, reconcile } from '../../src/pipeline/reconcile.ts';
 import { aSourceRecord } from '../support/records.ts';
 
 const at = (time: string): bigint => ticksOf(`2025-03-04T${time}Z`)!;

@@ -1,0 +1,90 @@
+import { loadConfig } from '../config/load.ts';
+import { secretsOf } from '../config/secrets.ts';
+import { askRelay } from '../control/client.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Reconciled, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
+import { isoOfTicks } from '../core/ticks.ts';
+import { Closers } from '../lib/closers.ts';
+import { openGraph } from '../net/graph.ts';
+import { openLogger } from '../observe/logger.ts';
+import { comparable, reconcileAll } from '../parts/comparable.ts';
+import { openStopped } from './administer.ts';
+import { colorsFor, type Io, isTerminal } from './io.ts';
+import { reconcileText, stepText } from './reconcile-text.ts';
+import { timeOf } from './times.ts';
+
+export interface ReconcileFlags {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Tries at one request to Graph: somebody waits for the answer, or for the reason why there is none. */
+const ATTEMPTS = 5;
+
+/**
+ * Lists what Graph has in a range against what each sink was given: has the relay do it that runs, or does it itself when
+ * none runs (K9).
+ *
+ * @returns the exit code: 0 nothing is missing, 1 something is, or not all could be compared
+ */
+export async function reconcileCommand(flags: ReconcileFlags, io: Io): Promise<number> {
+  const nowMs = Date.now();
+  const [from, to] = [timeOf('--from', flags.from, nowMs), timeOf('--to', flags.to, nowMs)];
+  if (from >= to) throw new UsageError(`--from ${flags.from} is not before --to ${flags.to}`);
+  const wish = { from: isoOfTicks(from), to: isoOfTicks(to) };
+  const line = isTerminal(io.stderr) && !flags.json ? progressLine(io.stderr) : undefined;
+  const results = await ask(flags, wish, (step) => line?.show(stepText(step)), io).finally(() =>
+    line?.clear(),
+  );
+  io.stdout.write(
+    flags.json
+      ? `${JSON.stringify({ sources: results }, null, 2)}\n`
+      : reconcileText(results, colorsFor(io.stdout, io.env)),
+  );
+  return results.some(isShort) ? 1 : 0;
+}
+
+const isShort = ({ complete, sinks, unread }: Reconciled): boolean =>
+  !complete || unread.length > 0 || sinks.some(({ missing }) => missing > 0);
+
+async function ask(
+  flags: ReconcileFlags,
+  wish: ReconcileWish,
+  progress: (step: ReconcileStep) => void,
+  io: Io,
+): Promise<readonly Reconciled[]> {
+  const env = io.env && { env: io.env };
+  // Of a relay that runs nothing is needed but its place; it has the secrets.
+  const { state } = loadConfig(flags.config, { needs: [], ...env }).config;
+  const answer = await askRelay(state.directory, 'reconcile', wish, { onProgress: progress });
+  if (answer) return answer.value;
+  const { config } = loadConfig(flags.config, env);
+  const log = openLogger('warn', io.stderr, secretsOf(config));
+  const closers = new Closers();
+  try {
+    const journal = closers.add('journal', await openStopped(state, io));
+    const graphs = new Map(
+      config.tenants.map((settings) => {
+        const observer = { requested: () => {}, throttled: () => {} };
+        const graph = openGraph(settings, { log, observer, attempts: ATTEMPTS });
+        return [settings.name, closers.add(`tenant ${settings.name}`, graph)];
+      }),
+    );
+    const all = comparable(config, graphs, { log, now: Date.now, steady: () => performance.now() });
+    const { signal } = new AbortController();
+    return await reconcileAll(all, journal, wish, { signal, progress });
+  } finally {
+    await closers.close();
+  }
+}
+
+/** One line of a terminal that is written again and again. */
+function progressLine(stream: NodeJS.WritableStream) {
+  const CLEAR = '\r\u001b[K';
+  return {
+    show: (text: string) => stream.write(`${CLEAR}${text}`),
+    clear: () => stream.write(CLEAR),
+  };
+}
