@@ -194,6 +194,35 @@ export interface Handled {
  */
 export type AppendedFor = 'appended' | 'no-room' | 'no-sink';
 
+/** Which records are looked for: those whose update time lies in the range, behind batch `after`. Times are in ticks. */
+export interface Search {
+  readonly from: bigint;
+  /** Before here. */
+  readonly to: bigint;
+  readonly after: number;
+}
+
+/** What was found in one piece of the journal. */
+export interface Searched {
+  /** In the order of the journal. */
+  readonly found: readonly Found[];
+  /** Where to look next; `undefined`: that was all there is. */
+  readonly after: number | undefined;
+  /**
+   * All that was journaled since then is there, milliseconds since 1970; `undefined`: nothing was ever journaled. A record
+   * may be older than the time when it was journaled.
+   */
+  readonly sinceMs: number | undefined;
+  /** Nothing has ever been let go of. */
+  readonly isWhole: boolean;
+}
+
+/** A record that the journal has. */
+export interface Found {
+  readonly revision: bigint;
+  readonly place: Cursor;
+}
+
 /** What became of a sink that was to be forgotten; `configured`: it is one of the config's, and stays. */
 export type Forgotten = 'forgotten' | 'configured' | 'unknown';
 
@@ -308,6 +337,20 @@ export interface Journal {
    * @throws {JournalUnavailableError} what became of it is not known
    */
   appendFor(sink: string, outcome: 'repair' | 'replay', records: readonly Retold[]): Promise<AppendedFor>;
+
+  /**
+   * Looks for records that sources have read and that were for every sink, in one small piece of the journal; what was
+   * told again to one sink is a copy, and is not found. Nothing is held between two calls.
+   */
+  search(search: Search): Promise<Searched>;
+
+  /**
+   * What stands at these places, in their order; of what has been let go of nothing. From the first place on it gives as many as make
+   * about one batch, and says for how many places that is: at least one.
+   */
+  recordsAt(
+    places: readonly Cursor[],
+  ): Promise<{ readonly places: number; readonly records: readonly Retold[] }>;
 
   /** Resolves when there is room for more records (K6); at once when neither journal nor disk is full. */
   room(signal: AbortSignal): Promise<void>;

@@ -23,6 +23,8 @@ import type {
   Moved,
   Position,
   RecordId,
+  Search,
+  Searched,
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
@@ -167,6 +169,14 @@ class WorkerJournal implements Journal {
     const appended = await this.ask('appendFor', { sink, outcome, records });
     if (appended === 'appended') this.#wake();
     return appended;
+  }
+
+  search(search: Search): Promise<Searched> {
+    return this.#askPatiently('search', search);
+  }
+
+  recordsAt(places: readonly Cursor[]): Promise<{ places: number; records: readonly Retold[] }> {
+    return this.#askPatiently('recordsAt', places);
   }
 
   async room(signal: AbortSignal): Promise<void> {

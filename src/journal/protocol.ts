@@ -16,6 +16,8 @@ import type {
   Moved,
   Position,
   RecordId,
+  Search,
+  Searched,
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
@@ -55,6 +57,8 @@ export interface JournalMethods {
   checkpoint(key: SourceKey): string | undefined;
   append(page: Append): Promise<Appended>;
   appendFor(which: AppendFor): Promise<AppendedFor>;
+  search(search: Search): Searched;
+  recordsAt(places: readonly Cursor[]): { places: number; records: readonly Retold[] };
   register(sinks: readonly SinkRegistration[]): Promise<ReadonlyMap<string, Position>>;
   advance(steps: readonly Advance[]): Promise<void>;
   /** `false`: there was no room. */

@@ -14,21 +14,32 @@ import type {
   DeadLetterChoice,
   Follow,
   Forgotten,
+  Found,
   Handled,
   JournalOpening,
   JournalStats,
   Numbering,
   Position,
   RecordId,
+  Search,
+  Searched,
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
 import { ownRecord } from '../core/own-record.ts';
-import { type Outcome, retold, type SourceRecord } from '../core/record.ts';
-import { ticksOfMs } from '../core/ticks.ts';
+import {
+  type Outcome,
+  type RecordKind,
+  type Retold,
+  recordKinds,
+  retold,
+  type SourceRecord,
+} from '../core/record.ts';
+import { msOfTicks, ticksOfMs } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
 import {
   Cutter,
+  decodeRecords,
   encodeRecord,
   MAX_CHARACTERS,
   MAX_RECORDS,
@@ -54,6 +65,11 @@ import { type SinkRow, SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
 import type { OwnNote } from './telling.ts';
 import { broken } from './trouble.ts';
+
+/** A record is looked for only in batches that were written at its time or later; so far clocks may differ. */
+const AHEAD_MS = 24 * 3_600_000;
+/** Most batches of which only the head is looked at in one piece. */
+const MOST_LOOKED = 1_000;
 
 export type OpenOptions = StoreOptions & { readonly version: string };
 
@@ -247,6 +263,54 @@ export class Store {
       records.map((record) => ({ ...record, outcome })),
     );
     return 'appended';
+  }
+
+  search({ from, to, after }: Search): Searched {
+    const first = this.#batches.first();
+    const isWhole = (first?.id ?? 1) === 1;
+    const earliest = msOfTicks(from) - AHEAD_MS;
+    const found: Found[] = [];
+    let id = Math.max(after, (first?.id ?? 1) - 1);
+    let bytes = 0;
+    for (
+      let looked = 0;
+      id < this.#batches.last && looked < MOST_LOOKED && bytes < MAX_CHARACTERS;
+      looked++
+    ) {
+      const head = this.#batches.head(++id);
+      if (!head || head.target !== null || head.at < earliest) continue;
+      bytes += head.bytes;
+      for (const [index, { kind, revision }] of this.#unread(id).entries()) {
+        if (revision < from || revision >= to || !isOfSource(kind)) continue;
+        found.push({ revision, place: { batch: id, index } });
+      }
+    }
+    return { found, after: id < this.#batches.last ? id : undefined, sinceMs: first?.at, isWhole };
+  }
+
+  recordsAt(places: readonly Cursor[]): { places: number; records: Retold[] } {
+    const batches = new Map<number, readonly Retold[]>();
+    const records: Retold[] = [];
+    let characters = 0;
+    let count = 0;
+    for (const { batch, index } of places) {
+      if (!batches.has(batch)) batches.set(batch, this.#batches.head(batch) ? this.#unread(batch) : []);
+      const record = batches.get(batch)?.[index];
+      characters += record?.json.length ?? 0;
+      if (count > 0 && (count >= MAX_RECORDS || characters > MAX_CHARACTERS)) break;
+      count++;
+      if (record) records.push(record);
+    }
+    return { places: count, records };
+  }
+
+  /** The records of a batch, with their bodies as they came. */
+  #unread(id: number): Retold[] {
+    const { head, text } = this.#batches.read(id);
+    return decodeRecords(head.format, text(), () => false).map(({ body, outcome: _, ...record }) => ({
+      ...record,
+      json: String(body.unread),
+    }));
   }
 
   /** Where each sink goes on from. */
@@ -501,6 +565,11 @@ export class Store {
   abandon(): void {
     this.#database.close();
   }
+}
+
+/** And not the relay's own. */
+function isOfSource(kind: RecordKind): boolean {
+  return (recordKinds as readonly string[]).includes(kind);
 }
 
 function positionOf({ cursor, stream, sequence, apart }: SinkRow): Position {

@@ -102,6 +102,8 @@ serve<JournalMethods>(port, {
     healing?.checkRoom();
     return write((store) => store.appendFor(which));
   },
+  search: (search) => guarded((store) => store.search(search)),
+  recordsAt: (places) => guarded((store) => store.recordsAt(places)),
   async register(sinks) {
     await write((store) => store.register(sinks));
     return guarded((store) => store.places());

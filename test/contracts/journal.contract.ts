@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JournalError } from '../../src/core/errors.ts';
-import type { Append, Cursor, Journal } from '../../src/core/journal.ts';
+import type { Append, Cursor, Journal, Searched } from '../../src/core/journal.ts';
 import { retold, type SourceRecord } from '../../src/core/record.ts';
+import { ticksOfMs } from '../../src/core/ticks.ts';
 import { aRecord, aSourceRecord } from '../support/records.ts';
 
 export interface JournalHarness {
@@ -365,6 +366,73 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
         expect(await journal.appendFor('wide', 'replay', [again('a')])).toBe('no-sink');
         expect(await journal.appendFor('nobody', 'replay', [again('a')])).toBe('no-sink');
         expect(await journal.stats()).toMatchObject({ pending: 0 });
+      });
+    });
+
+    describe('search() and recordsAt()', () => {
+      const now = ticksOfMs(Date.now());
+      const times = (from: bigint, to: bigint) => ({ from: now + from, to: now + to });
+      const find = async (range: { from: bigint; to: bigint }) => {
+        const places: Cursor[] = [];
+        for (let after: number | undefined = 0; after !== undefined; ) {
+          const piece: Searched = await journal.search({ ...range, after });
+          expect(piece.isWhole).toBe(true);
+          places.push(...piece.found.map(({ place }) => place));
+          after = piece.after;
+        }
+        return places;
+      };
+      const idsAt = async (places: readonly Cursor[]) => {
+        const ids: string[] = [];
+        for (let next = 0; next < places.length; ) {
+          const { records, places: taken } = await journal.recordsAt(places.slice(next));
+          expect(taken).toBeGreaterThan(0);
+          ids.push(...records.map(({ id }) => id));
+          next += taken;
+        }
+        return ids;
+      };
+
+      it('find what was updated in a range, delivered or not, and give it whole', async () => {
+        const { cursor } = (await journal.register([siem])).get('siem')!;
+        const body = { id: 'b', title: 'é\u2028"', long: 18446744073709551615n };
+        const b = aSourceRecord(body, { revision: now + 1n });
+        await journal.append(page([record('a', now), b, record('c', now + 2n)]));
+        await journal.append(page([record('d', now + 1n)]));
+        const { ends } = await journal.take(cursor, 2, never);
+        journal.advance({ sink: 'siem', cursor: ends[1]!, sequence: 2, refused: [] });
+        expect(await idsAt(await find(times(0n, 3n)))).toEqual(['a', 'b', 'c', 'd']);
+        expect(await idsAt(await find(times(1n, 2n)))).toEqual(['b', 'd']);
+        expect(await find(times(3n, 9n))).toEqual([]);
+        const { records } = await journal.recordsAt(await find(times(1n, 2n)));
+        expect(records[0]).toEqual(retold(key, b));
+      });
+
+      it('give as many as make about one batch, in the order asked for', async () => {
+        const many = Array.from({ length: 700 }, (_, index) => record(`a${index}`, now + BigInt(index)));
+        await journal.append(page(many));
+        const places = await find(times(0n, 700n));
+        const ids = many.map(({ id }) => id);
+        expect(await idsAt(places)).toEqual(ids);
+        expect(await idsAt(places.toReversed())).toEqual(ids.toReversed());
+      });
+
+      it('K3: do not see what is a copy for one sink', async () => {
+        await journal.register([siem]);
+        await journal.append(page([record('a', now)]));
+        await journal.appendFor('siem', 'replay', [retold(key, record('b', now))]);
+        expect(await idsAt(await find(times(0n, 9n)))).toEqual(['a']);
+      });
+
+      it('tell of an empty journal, and give nothing of what is not there', async () => {
+        expect(await journal.search({ ...times(0n, 9n), after: 0 })).toEqual({
+          found: [],
+          after: undefined,
+          sinceMs: undefined,
+          isWhole: true,
+        });
+        const places = [{ batch: 7, index: 0 }];
+        expect(await journal.recordsAt(places)).toEqual({ places: 1, records: [] });
       });
     });
 

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cursor, JournalStats, SinkRegistration } from '../../src/core/journal.ts';
 import { retold, type SourceRecord } from '../../src/core/record.ts';
+import { ticksOfMs } from '../../src/core/ticks.ts';
 import { decodeRecords } from '../../src/journal/batch.ts';
 import { pathsIn } from '../../src/journal/database.ts';
 import type { JournalNotice } from '../../src/journal/protocol.ts';
@@ -337,6 +338,50 @@ describe('appendFor()', () => {
     while (appended < 99 && replay() === 'appended') advance('siem', { batch: ++appended, index: 0 });
     expect(batchIds()).toHaveLength(appended);
     expect(notices).toEqual([]);
+  });
+});
+
+describe('search()', () => {
+  it('says from when on all is there, and does not look into what is far older', () => {
+    open();
+    register(siem);
+    append(someRecords(['old']));
+    advance('siem', { batch: 1, index: 0 });
+    const begunMs = nowMs;
+    const range = { from: ticksOfMs(begunMs), to: ticksOfMs(begunMs) + 9_999n };
+    expect(store.search({ ...range, after: 0 })).toMatchObject({ sinceMs: begunMs, isWhole: true });
+    nowMs += 8 * DAY_MS;
+    for (const id of ['a', 'b']) {
+      const page = [aSourceRecord({ id }, { revision: ticksOfMs(nowMs) })];
+      append(page);
+    }
+    advance('siem', { batch: 2, index: 0 });
+    const later = { from: ticksOfMs(nowMs), to: ticksOfMs(nowMs) + 1n };
+    expect(store.search({ ...later, after: 0 })).toEqual({
+      found: [2, 3].map((batch) => ({ revision: ticksOfMs(nowMs), place: { batch, index: 0 } })),
+      after: undefined,
+      sinceMs: nowMs,
+      isWhole: false,
+    });
+    // It would have had to come a day and more before its time.
+    nowMs -= 2 * DAY_MS;
+    append([aSourceRecord({ id: 'c' }, { revision: later.from })]);
+    expect(store.search({ ...later, after: 3 }).found).toEqual([]);
+  });
+
+  it('looks at about one batch at a time, however small the rows are', () => {
+    open();
+    const json = JSON.stringify({ title: 'x'.repeat(3_000) });
+    for (let page = 0; page < 3; page++) append(someRecords(ids(300, `p${page}.`), { json }));
+    const range = { from: 0n, to: 10_000n };
+    const pieces: number[] = [];
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const piece = store.search({ ...range, after });
+      pieces.push(piece.found.length);
+      after = piece.after;
+    }
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(pieces.reduce((sum, found) => sum + found)).toBe(900);
   });
 });
 

@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import { JournalUnavailableError } from '../../src/core/errors.ts';
+import type { AppendedFor, Cursor, JournalStats, Search, Searched } from '../../src/core/journal.ts';
+import { type Retold, retold } from '../../src/core/record.ts';
+import type { ReplayProgress, ReplayRequest } from '../../src/core/replay.ts';
+import { isoOfTicks, ticksOfMs } from '../../src/core/ticks.ts';
+import { type ReplayOptions, replay } from '../../src/pipeline/replay.ts';
+import { aSourceRecord } from '../support/records.ts';
+
+const at = (second: number) => ticksOfMs(Date.UTC(2026, 0, 1) + second * 1_000);
+const iso = (second: number) => isoOfTicks(at(second));
+const request: ReplayRequest = { sink: 'siem', from: iso(0), to: iso(100), maxPerSecond: 100 };
+
+/** A journal in memory whose batches have one record each, of these seconds. */
+class Scene {
+  readonly seconds: readonly number[];
+  readonly told: string[][] = [];
+  readonly steps: ReplayProgress[] = [];
+  readonly stop = new AbortController();
+  /** What the sink has before it besides. */
+  pending = 0;
+  /** What the next calls of `appendFor` come to before it does as it is told. */
+  readonly refusals: (AppendedFor | Error)[] = [];
+  readonly gone = new Set<number>();
+  searches: Search[] = [];
+  clockMs = 0;
+
+  constructor(...seconds: number[]) {
+    this.seconds = seconds;
+  }
+
+  get journal(): ReplayOptions['journal'] {
+    return {
+      search: async (search) => this.#search(search),
+      recordsAt: async (places) => {
+        const records = places.flatMap((place) => (this.gone.has(place.batch) ? [] : [this.#at(place)]));
+        return { places: places.length, records };
+      },
+      appendFor: async (_sink, _outcome, records) => {
+        const refusal = this.refusals.shift();
+        if (refusal instanceof Error) throw refusal;
+        if (refusal) return refusal;
+        this.told.push(records.map(({ id }) => id));
+        return 'appended';
+      },
+      stats: async () => ({ sinks: [{ name: 'siem', pending: this.pending }] }) as unknown as JournalStats,
+      available: async () => {},
+    };
+  }
+
+  replay(overrides: Partial<ReplayRequest> = {}, options: Partial<ReplayOptions> = {}) {
+    return replay(
+      { ...request, ...overrides },
+      {
+        journal: this.journal,
+        isLive: true,
+        steady: () => this.clockMs,
+        wait: async (ms, signal) => {
+          this.clockMs += ms;
+          signal?.throwIfAborted();
+        },
+        ...options,
+      },
+      { signal: this.stop.signal, progress: (step) => void this.steps.push(step) },
+    );
+  }
+
+  /** Two batches at a time. */
+  #search(search: Search): Searched {
+    this.searches.push(search);
+    const batches = [search.after + 1, search.after + 2].filter((batch) => batch <= this.seconds.length);
+    const found = batches
+      .map((batch) => ({ revision: at(this.seconds[batch - 1]!), place: { batch, index: 0 } }))
+      .filter(({ revision }) => revision >= search.from && revision < search.to);
+    const last = batches.at(-1) ?? search.after;
+    const sinceMs = Date.UTC(2026, 0, 1) + 5_000;
+    return { found, after: last < this.seconds.length ? last : undefined, sinceMs, isWhole: false };
+  }
+
+  #at({ batch }: Cursor): Retold {
+    const id = String(this.seconds[batch - 1]);
+    return retold({ source: 'alerts', tenant: 'contoso' }, aSourceRecord({ id }));
+  }
+}
+
+describe('replay()', () => {
+  it('appends what lies in the range, the oldest first, and tells from when on the journal has all', async () => {
+    const scene = new Scene(7, 3, 100, 5, -1, 3, 0);
+    expect(await scene.replay()).toEqual({
+      ended: 'done',
+      records: 5,
+      upTo: iso(100),
+      gone: 0,
+      journalSince: iso(5),
+    });
+    expect(scene.told.flat()).toEqual(['0', '3', '3', '5', '7']);
+    expect(scene.steps.at(-1)).toEqual({ doing: 'appending', records: 5, upTo: iso(100) });
+  });
+
+  it.each([1, 2, 3, 100])('finds all, however few places are kept at a time (%i)', async (mostFound) => {
+    const seconds = [9, 4, 4, 4, 4, 1, 8, 2, 4, 7, 3];
+    const scene = new Scene(...seconds);
+    expect(await scene.replay({}, { mostFound })).toMatchObject({ ended: 'done', records: seconds.length });
+    expect(scene.told.flat()).toEqual(seconds.toSorted((a, b) => a - b).map(String));
+  });
+
+  it('keeps to its rate', async () => {
+    const scene = new Scene(...Array.from({ length: 60 }, (_, second) => second));
+    await scene.replay({ maxPerSecond: 10 });
+    expect(scene.clockMs).toBeGreaterThanOrEqual(5_500);
+    expect(scene.clockMs).toBeLessThan(7_000);
+    expect(Math.max(...scene.told.map(({ length }) => length))).toBe(3);
+  });
+
+  it('waits while the sink has much before it', async () => {
+    const scene = new Scene(1, 2, 3);
+    scene.pending = 5_000;
+    const wait: ReplayOptions['wait'] = async (ms) => {
+      scene.clockMs += ms;
+      if (scene.steps.filter(({ doing }) => doing === 'waiting-for-sink').length === 3) scene.pending = 10;
+    };
+    expect(await scene.replay({}, { wait })).toMatchObject({ ended: 'done', records: 3 });
+    expect(scene.clockMs).toBeGreaterThanOrEqual(3_000);
+  });
+
+  it('waits while there is no room, or the disk is at fault, and loses nothing', async () => {
+    const scene = new Scene(1, 2);
+    scene.refusals.push('no-room', new JournalUnavailableError('full'), 'no-room');
+    expect(await scene.replay()).toMatchObject({ ended: 'done', records: 2 });
+    expect(scene.told.flat()).toEqual(['1', '2']);
+    expect(scene.steps.map(({ doing }) => doing)).toContain('waiting-for-room');
+  });
+
+  it('ends when it is stopped, and says from where to go on', async () => {
+    const scene = new Scene(1, 2, 3, 4);
+    const { journal } = scene;
+    const stopping: ReplayOptions['journal'] = {
+      ...journal,
+      appendFor(...given) {
+        if (scene.told.length === 1) scene.stop.abort();
+        return journal.appendFor(...given);
+      },
+    };
+    const stopped = await scene.replay({ maxPerSecond: 4 }, { journal: stopping });
+    expect(stopped).toMatchObject({ ended: 'stopped', records: 2, upTo: iso(3) });
+    const rest = new Scene(1, 2, 3, 4);
+    await rest.replay({ from: stopped.upTo });
+    expect([...scene.told, ...rest.told].flat()).toEqual(['1', '2', '3', '4']);
+  });
+
+  it('waits for nobody when no relay runs, and ends when there is no room', async () => {
+    const scene = new Scene(...Array.from({ length: 600 }, (_, index) => index / 10));
+    scene.pending = 5_000;
+    const whole = await scene.replay({ maxPerSecond: 1 }, { isLive: false });
+    expect(whole).toMatchObject({ ended: 'done', records: 600 });
+    expect([scene.clockMs, scene.told.length]).toEqual([0, 3]);
+    scene.refusals.push('no-room');
+    expect(await scene.replay({}, { isLive: false })).toMatchObject({
+      ended: 'full',
+      records: 0,
+      upTo: iso(0),
+    });
+  });
+
+  it('counts what the journal has let go of before it was its turn', async () => {
+    const scene = new Scene(1, 2, 3);
+    scene.gone.add(1).add(2);
+    expect(await scene.replay()).toMatchObject({ records: 1, gone: 2, upTo: iso(100) });
+  });
+
+  it('tells of a sink that is not there, and of what is no time', async () => {
+    const scene = new Scene(1);
+    await expect(scene.replay({ sink: 'none' })).rejects.toThrow('the journal has no sink none');
+    await expect(scene.replay({ from: 'noon' })).rejects.toThrow('"noon" is no time');
+    scene.refusals.push('no-sink');
+    await expect(scene.replay()).rejects.toThrow('the journal has no sink siem');
+  });
+});
