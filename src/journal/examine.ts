@@ -5,6 +5,7 @@ import { isoSecondsOfTicks } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
 import { decodeRecords, decompress } from './batch.ts';
 import { START } from './cursor.ts';
+import { faultOf } from './structure.ts';
 import { type BatchHead, batchHash } from './tables/batches.ts';
 import { KEPT, type Kept, numbered, type Row, rowsOf } from './tables/kept.ts';
 import { one } from './tables/row.ts';
@@ -115,6 +116,8 @@ export function* examine(
   }
   yield* examineBatches(database, found, keep);
   checkPlaces(database, found);
+  // There may be rows that were passed over.
+  if (!beside && !found.isWhole() && faultOf(database, 'sink') !== undefined) found.sinksMissing = true;
   found.lost = rangesOf(found).map(([first, last]) => ({
     ...{ first, last },
     sinks: ahead(found, last),
@@ -238,7 +241,7 @@ function batchesIn(database: DatabaseSync, found: Findings): { first: number; la
     }
   };
   const cursors = found.sinks.map(({ batch }) => batch);
-  const newest = ask('SELECT max(id) FROM batch');
+  const newest = newestIn(database);
   const given = ask("SELECT seq FROM sqlite_sequence WHERE name = 'batch'") ?? 0;
   const known = Math.max(0, newest ?? 0, ...cursors);
   const last = newest === undefined || given - known < MOST_MISSING ? Math.max(known, given) : known;
@@ -246,6 +249,17 @@ function batchesIn(database: DatabaseSync, found: Findings): { first: number; la
     found.problem(`the number of the newest batch, ${given}, is not as it was written`, COPY);
   const lowest = Math.max(1, Math.min(last, ...cursors));
   return { first: Math.max(1, ask('SELECT min(id) FROM batch') || lowest), last };
+}
+
+/** The number of one that is not whole may be any number. `undefined`: none can be had. */
+function newestIn(database: DatabaseSync): number | undefined {
+  try {
+    const statement = database.prepare('SELECT id FROM batch ORDER BY id DESC LIMIT 8');
+    const ids = statement.all().map(({ id }) => Number(id));
+    return ids.find((id) => typeof readBatch(database, id) !== 'string') ?? ids[0] ?? 0;
+  } catch {
+    return undefined;
+  }
 }
 
 /** 0: there is none, or it cannot be read. */

@@ -53,6 +53,7 @@ import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } 
 import { newNumbering } from './numbering.ts';
 import { changesOf, judge, type Verdict } from './outcome.ts';
 import type { AppendFor, JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
+import { checkStructure } from './structure.ts';
 import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
 import { CoverageTable } from './tables/coverage.ts';
@@ -134,6 +135,7 @@ export class Store {
     const distrust = (what: string): never => {
       throw broken(directory, what);
     };
+    checkStructure(database, distrust);
     this.#batches = new BatchTable(database, distrust);
     this.#sinks = new SinkTable(database, distrust);
     this.#sources = new SourceTable(database, distrust);

@@ -302,8 +302,11 @@ describe('a sink that is not required', () => {
     const database = new DatabaseSync(pathsIn(directory.state).journal);
     database.exec('UPDATE gap SET records = records + 1');
     database.close();
+    expect(() => open()).toThrow(/gap 1 of sink lake is not as it was written/);
+    const mended = new DatabaseSync(pathsIn(directory.state).journal);
+    mended.exec('DELETE FROM gap');
+    mended.close();
     open();
-    expect(() => store.stats()).toThrow(/gap 1 of sink lake is not as it was written/);
   });
 
   it('K6: has fifty gaps at most; then the last one grows', () => {

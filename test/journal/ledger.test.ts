@@ -107,7 +107,7 @@ describe('the ledger', () => {
     const database = new DatabaseSync(pathsIn(directory.state).journal);
     database.exec("UPDATE given SET to_position = -1, hash = 'x'");
     database.close();
-    expect(() => open()).toThrow('what the ledger says of sink siem is not as it was written');
+    expect(() => open()).toThrow('a range of what sink siem was given is not as it was written');
     const mended = new DatabaseSync(pathsIn(directory.state).journal);
     mended.exec('DELETE FROM given');
     mended.close();

@@ -22,8 +22,17 @@ export interface Kept {
 /** Rows with a hash have small numbers only; one that is larger is not as it was written. */
 const checked = <R>(what: (row: R) => string, isWhole: (row: R) => boolean): NonNullable<Kept['each']> => ({
   what: (row) => what(numbered(row) as R),
-  isWhole: (row) => isWhole(numbered(row) as R),
+  isWhole: (row) => holds(() => isWhole(numbered(row) as R)),
 });
+
+/** A wrong byte can also make a value one of another kind, or none, with which nothing can be computed. */
+function holds(isWhole: () => boolean): boolean {
+  try {
+    return isWhole();
+  } catch {
+    return false;
+  }
+}
 
 /** In the order in which they are gone through: rows of later ones point to `source`. */
 export const KEPT: readonly Kept[] = [
@@ -85,7 +94,7 @@ export const KEPT: readonly Kept[] = [
     key: ['name', 'source'],
     each: {
       what: ({ name }) => `what is known of the size of table ${name}`,
-      isWhole: (row) => isWholeExtent(row as unknown as StoredExtent),
+      isWhole: (row) => holds(() => isWholeExtent(row as unknown as StoredExtent)),
     },
     without:
       'its rows are counted again, and it counts as if nothing had ever been given up for want of room',
@@ -112,7 +121,8 @@ export const KEPT: readonly Kept[] = [
 const PAGE = 500;
 
 /**
- * The rows of a table, a page at a time. What cannot be read is passed over from both of its ends, and told.
+ * The rows of a table, a page at a time. What cannot be read is passed over from both of its ends, and told; so is what
+ * comes in the wrong order, for there the way back and forth may have no end.
  *
  * @param failed told once, when some of it cannot be read
  */
@@ -127,6 +137,7 @@ export function* rowsOf(
     try {
       const rows = page(database, name, key, last, limit, 'up');
       if (rows.length === 0) return;
+      checkOrder(last ? [last, ...rows] : rows, key);
       yield rows;
       last = rows.at(-1);
     } catch (error) {
@@ -137,18 +148,39 @@ export function* rowsOf(
       limit = 1;
     }
   }
-  const place = (row: Row | undefined) => row && key.map((column) => String(row[column])).join('\0');
   let next: Row | undefined;
   try {
     for (;;) {
       const [row] = page(database, name, key, next, 1, 'down');
-      if (!row || place(row) === place(last)) return;
+      if (!row) return;
+      checkOrder(
+        [last, row, next].filter((each) => each !== undefined),
+        key,
+      );
       yield [row];
       next = row;
     }
   } catch {
     // From this end, too, no further: told above.
   }
+}
+
+/** @throws {Error} each row comes after the one before it, or should */
+function checkOrder(rows: readonly Row[], key: readonly string[]): void {
+  for (const [index, row] of rows.slice(1).entries()) {
+    const before = rows[index]!;
+    const column = key.find((each) => before[each] !== row[each]);
+    if (column === undefined || compare(before[column], row[column]) > 0)
+      throw new Error('its rows are not in their order');
+  }
+}
+
+/** As SQLite does: nothing, then numbers, then texts by their bytes. */
+function compare(a: SQLOutputValue | undefined, b: SQLOutputValue | undefined): number {
+  const kind = (value: typeof a) => (value == null ? 0 : typeof value === 'string' ? 2 : 1);
+  if (kind(a) !== kind(b) || a == null || b == null) return kind(a) - kind(b);
+  if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(String(b)));
+  return a < b ? -1 : 1;
 }
 
 function page(
