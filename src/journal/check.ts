@@ -6,6 +6,7 @@ import { examine, type Findings, type Keep, lostText } from './examine.ts';
 import { hasBrokenLog, openMended } from './mended.ts';
 import { migrations } from './migrations.ts';
 import { isRunning, openToLook } from './peek.ts';
+import { checkStructure } from './structure.ts';
 
 /** What was found in a journal, and what a repair would do. */
 export interface Checked {
@@ -67,9 +68,30 @@ function problemOfFiles(directory: string, running: boolean): string | undefined
       'than what was. What was read since is read again, and what was sent since is sent again'
     );
   }
-  return !running && hasBrokenLog(directory)
+  if (running) return undefined;
+  return hasBrokenLog(directory)
     ? `its write-ahead log ${wal} is not as it was written: some of its last changes may be missing`
-    : undefined;
+    : problemOfOpening(directory);
+}
+
+/** What a relay would not get over, and those who read on in spite of much may not notice. */
+function problemOfOpening(directory: string): string | undefined {
+  try {
+    const database = openToLook(directory, { running: false });
+    try {
+      const schema = database.prepare('PRAGMA user_version').get()?.user_version;
+      database.prepare('SELECT count(*) FROM sqlite_schema').get();
+      if (schema === migrations.length)
+        checkStructure(database, (what) => {
+          throw new Error(what);
+        });
+    } finally {
+      database.close();
+    }
+    return undefined;
+  } catch (error) {
+    return `it cannot be opened as it is: ${(error as Error).message}`;
+  }
 }
 
 interface OpenedAnyhow {
