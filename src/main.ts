@@ -11,6 +11,35 @@ const WANTED = 24;
 /** Environment variable with the id of the process that started this one again. */
 const STARTED_BY = 'DEFENDER_RELAY_STARTED_BY';
 
+/**
+ * How Node is told to be sparing with memory, which it reads before it starts only: left to itself it lets garbage lie
+ * until there are some hundred megabytes of it. What each does: docs/deployment.md.
+ */
+const SPARING = {
+  flags: ['--max-semi-space-size=4', '--heap-growing-percent=20'],
+  env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '262144' },
+};
+
+/** Of what runs for long; whoever says by hand how large the young heap may be is left alone. */
+function wantsSparing(): boolean {
+  const flags = process.execArgv.concat(process.env.NODE_OPTIONS || '').join(' ');
+  return process.argv[2] === 'run' && !/--max[-_]semi[-_]space[-_]size/.test(flags);
+}
+
+/** Begins anew as a Node that is sparing: as the same process, with the same standard streams. */
+function becomeSparing(): void {
+  const args = SPARING.flags.concat(process.execArgv, process.argv.slice(1));
+  try {
+    process.execve!(
+      process.execPath,
+      [process.execPath].concat(args),
+      Object.assign({}, SPARING.env, process.env),
+    );
+  } catch (_) {
+    // Not allowed, or not on this system: then it takes more memory.
+  }
+}
+
 /** Path of the Node that came as an npm package with us (decision 1), or undefined. */
 function packagedNode(): string | undefined {
   try {
@@ -23,10 +52,11 @@ function packagedNode(): string | undefined {
 
 /** Starts this program again with another Node and ends as it ends. */
 function startAgain(node: string): void {
-  const child = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
+  const { flags, env }: Partial<typeof SPARING> = wantsSparing() ? SPARING : {};
+  const child = spawn(node, (flags || []).concat(fileURLToPath(import.meta.url), process.argv.slice(2)), {
     // By the end of the channel the child knows that this process is gone.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: Object.assign({}, process.env, { [STARTED_BY]: String(process.pid) }),
+    env: Object.assign({}, env, process.env, { [STARTED_BY]: String(process.pid) }),
   });
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     // Not as a signal: a terminal or a service manager may have told the child, too, and it is to take the two for one,
@@ -65,6 +95,8 @@ function endWhenWritten(): void {
 }
 
 if (Number(process.versions.node.split('.')[0]) >= WANTED) {
+  // Who was started with a channel would lose it.
+  if (wantsSparing() && !process.channel) becomeSparing();
   followStarter();
   import('./cli/index.ts')
     .then(({ main }) => main(process.argv.slice(2), (code) => process.exit(code)))

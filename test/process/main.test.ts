@@ -116,4 +116,28 @@ describe('main.js', () => {
     const program = start(['--version'], { main });
     expect(await program.ended).toEqual([0, null]);
   });
+
+  describe('told to be sparing with memory', () => {
+    const tell = 'console.error(process.pid, process.env.MALLOC_ARENA_MAX, ...process.execArgv)';
+    const shown = `--import=data:text/javascript,${encodeURIComponent(tell)}`;
+    const run = ['run', '--config', 'there-is-none.yaml'];
+    const linesOf = async (args: readonly string[], options = shown) => {
+      const program = start(args, { main, env: { NODE_OPTIONS: options } });
+      expect(await program.ended).toEqual([2, null]);
+      const { pid } = program.child;
+      return program.stderr.split('\n').filter((line) => line.startsWith(`${pid} `));
+    };
+
+    it('begins anew as the same process', async () => {
+      const [before, after, ...more] = await linesOf(run);
+      expect(before).toMatch(/^\d+ undefined$/);
+      expect(after).toMatch(/^\d+ 2 --max-semi-space-size=4 --heap-growing-percent=20$/);
+      expect(more).toEqual([]);
+    });
+
+    it('does not where somebody has said otherwise, nor for what ends soon', async () => {
+      expect(await linesOf(run, `${shown} --max-semi-space-size=16`)).toHaveLength(1);
+      expect(await linesOf(['show', ...run.slice(1)])).toHaveLength(1);
+    });
+  });
 });
