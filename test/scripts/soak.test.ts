@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judge, type Sample } from '../../scripts/endurance/verdict.ts';
+import { judge, type Sample } from '../../scripts/soak/verdict.ts';
 
 const MiB = 2 ** 20;
 
@@ -12,6 +12,9 @@ function samples(count: number, at: (time: number, index: number) => Partial<Sam
     heapBytes: (40 + (index % 5) * 10) * MiB,
     files: 30 + (index % 3),
     active: 9 + (index % 4),
+    journalBytes: 20 * MiB,
+    logBytes: (4 + (index % 2)) * MiB,
+    latencyMs: index % 10 === 0 ? null : 800 + (index % 3) * 100,
     ...at(index / count, index),
   }));
 }
@@ -21,7 +24,7 @@ const notFlat = (found: readonly Sample[]) =>
     .filter(({ isFlat }) => !isFlat)
     .map(({ what }) => what);
 
-describe('the verdict of endurance', () => {
+describe('the verdict of soak', () => {
   it('is that all is flat, whatever goes up and comes back', () => {
     expect(notFlat(samples(120, () => ({})))).toEqual([]);
     expect(notFlat(samples(120, (_, index) => ({ rssBytes: (index % 7 === 0 ? 300 : 200) * MiB })))).toEqual(
@@ -38,6 +41,10 @@ describe('the verdict of endurance', () => {
   it.each([
     ['resident memory', (time: number) => ({ rssBytes: (200 + 100 * time) * MiB })],
     ['heap after collection', (time: number) => ({ heapBytes: (40 + 40 * time) * MiB })],
+    ['journal', (time: number) => ({ journalBytes: (20 + 40 * time) * MiB })],
+    ['write-ahead log', (time: number) => ({ logBytes: (4 + 20 * time) * MiB })],
+    ['latency', (time: number) => ({ latencyMs: 800 + 20_000 * time })],
+    ['latency', (time: number) => ({ latencyMs: time < 0.7 ? 800 : null })],
     ['open files', (time: number) => ({ files: Math.round(30 + 20 * time) })],
     ['timers and handles', (time: number) => ({ active: Math.round(9 + 20 * time) })],
   ])('is that %s is not flat when it grows all the time', (what, at) => {
@@ -47,7 +54,7 @@ describe('the verdict of endurance', () => {
   it('is none when nothing was looked at after the warm-up', () => {
     expect(() =>
       judge(
-        samples(20, () => ({})),
+        samples(33, () => ({})),
         30_000,
       ),
     ).toThrow('too short');

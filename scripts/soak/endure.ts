@@ -1,0 +1,84 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { spellDuration, spellSize } from '../../src/lib/spell.ts';
+import type { Outcome } from './index.ts';
+import { among, end } from './processes.ts';
+import { Receiver } from './receivers.ts';
+import { type Judged, judge, type Sample } from './verdict.ts';
+import { lookAt } from './watch.ts';
+
+const LOOK_MS = 1_000;
+const PROGRESS_MS = 10_000;
+/** Until caches and pools have their size: so much of the time, and no less. */
+const WARM_UP = { share: 0.25, leastMs: 20_000 };
+
+/** Lets a relay run with a receiver that flaps and one that reads, and judges whether it needs no more as time goes by. */
+export function endure(forMs: number, rate: number, say: (line: string) => void): Promise<Outcome> {
+  return among(async (processes) => {
+    await processes.simulator(['--rate', String(rate)]);
+    const flaps = new Receiver(processes, 'flaps');
+    const reads = new Receiver(processes, 'reads');
+    const config = configure(processes.folder, await flaps.port, await reads.port);
+    const { child, metrics } = await processes.relay(config);
+    const watched = { pid: child.pid!, metrics, state: join(processes.folder, 'state') };
+    const samples: Sample[] = [];
+    const begun = performance.now();
+    let nextProgress = PROGRESS_MS;
+    for (let atMs = 0; atMs < forMs; atMs = performance.now() - begun) {
+      const look = await lookAt(watched);
+      const { latencyMs } = reads.received;
+      samples.push({ ...look, atMs, latencyMs });
+      if (atMs >= nextProgress) {
+        nextProgress += PROGRESS_MS;
+        const { rssBytes, heapBytes, files, active, journalBytes, logBytes } = look;
+        const { delivered, pending, failures } = look;
+        say(
+          `memory ${spellSize(rssBytes)}, heap ${spellSize(heapBytes)}, journal ${spellSize(journalBytes)} and ` +
+            `${spellSize(logBytes)}, files ${files}, timers and handles ${active}, latency ${latencyMs ?? '-'} ms; ` +
+            `delivered ${delivered}, pending ${pending}, failures ${failures}`,
+        );
+      }
+      await sleep(LOOK_MS);
+    }
+    await end(child);
+    const judged = judge(samples, Math.max(WARM_UP.leastMs, WARM_UP.share * forMs));
+    const isWell = judged.every(({ isFlat }) => isFlat);
+    return { isWell, lines: [...judged.map(verdictLine), isWell ? 'flat' : 'not flat'], found: { judged } };
+  });
+}
+
+/** The simulator's own config with other sinks, and all that is remembered kept for a short time. */
+function configure(folder: string, flaps: number, reads: number): string {
+  const file = join(folder, 'relay.yaml');
+  const [before = ''] = readFileSync(file, 'utf8').split('\nsinks:');
+  const sink = (name: string, port: number) => `
+  - name: ${name}
+    type: syslog
+    host: 127.0.0.1
+    port: ${port}
+    startFrom: journal
+    selfEvents: false
+    confirm: { every: 500ms }
+    delivery: { timeout: 5s, retry: { initial: 100ms, max: 1s } }`;
+  const kept = before
+    .replace('  directory: ./state', '  directory: ./state\n  maxBytes: 64MiB\n  retention: 10s')
+    .replace(
+      '    every: 1s',
+      '    every: 1s\n    settle: 2s\n    overlap: 20s\n    sweep: { every: 1m, window: 1m }',
+    );
+  writeFileSync(
+    file,
+    `${kept}
+sinks:${sink('flaps', flaps)}${sink('reads', reads)}
+server: { listen: 127.0.0.1:0 }
+`,
+  );
+  return file;
+}
+
+function verdictLine({ what, unit, before, after, most, isFlat }: Judged): string {
+  const spell = { bytes: spellSize, count: String, ms: spellDuration }[unit];
+  const verdict = isFlat ? 'flat    ' : 'NOT FLAT';
+  return `${verdict} ${what}: first quarter ${spell(before)}, last quarter ${spell(after)} (at most ${spell(most)})`;
+}

@@ -1,0 +1,78 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** The built program. */
+export const program = join(import.meta.dirname, '../../dist/main.js');
+export const isBuilt = (): boolean => existsSync(program);
+
+/** Processes and a folder of their own, which do not outlive `work`. */
+export async function among<T>(work: (scene: Processes) => Promise<T>): Promise<T> {
+  const processes = new Processes(mkdtempSync(join(tmpdir(), 'relay-soak-')));
+  try {
+    return await work(processes);
+  } finally {
+    processes.kill();
+    rmSync(processes.folder, { recursive: true, force: true });
+  }
+}
+
+export class Processes {
+  readonly folder: string;
+  readonly #children: ChildProcess[] = [];
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  start(args: readonly string[]): ChildProcess {
+    const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
+    const child = spawn(process.execPath, args, { stdio });
+    this.#children.push(child);
+    return child;
+  }
+
+  /** A Graph whose files are in the folder. */
+  async simulator(args: readonly string[]): Promise<void> {
+    const child = this.start([program, 'simulate', '--dir', this.folder, '--quota', 'off', ...args]);
+    await lineOf(child, 'stdout', /a relay that reads from it/);
+  }
+
+  /** The relay, and where its metrics are. */
+  async relay(config: string): Promise<{ readonly child: ChildProcess; readonly metrics: string }> {
+    const child = this.start([program, 'run', '--config', config]);
+    child.stdout!.resume();
+    return { child, metrics: await lineOf(child, 'stderr', /(http:\S+\/metrics)/) };
+  }
+
+  kill(): void {
+    for (const child of this.#children) child.kill('SIGKILL');
+  }
+}
+
+/** The first line that says it; ends with an error when the process ends before that. */
+async function lineOf(child: ChildProcess, stream: 'stdout' | 'stderr', pattern: RegExp): Promise<string> {
+  let said = '';
+  for await (const line of createInterface({ input: child[stream]! })) {
+    said += `${line}\n`;
+    const found = pattern.exec(line);
+    if (!found) continue;
+    // What it says later is read by nobody, and must not fill the pipe.
+    child[stream]!.resume();
+    return found[1] ?? line;
+  }
+  throw new Error(`a process ended before it was ready:\n${said}`);
+}
+
+/** Asks it to end, and looks whether it ends well. */
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  }
+  if (child.exitCode !== 0) throw new Error(`the relay ended with exit code ${child.exitCode}`);
+}
