@@ -13,8 +13,11 @@ import type { SinkContext } from '../sinks/context.ts';
 import { sinks } from '../sinks/index.ts';
 import type { Part, PartContext } from './part.ts';
 
-/** Ceiling of written and unconfirmed text for every sink, whatever it has room for (S1). */
-const WINDOW_BYTES = 32 * 2 ** 20;
+/**
+ * Ceiling of written and unconfirmed text for every sink, whatever it has room for (S1). With each event its record stays
+ * in memory, several times as large: so more only where several sends are under way.
+ */
+const WINDOW_BYTES = { oneSend: 4 * 2 ** 20, all: 32 * 2 ** 20 };
 
 /** Where a sink goes on from, and the journal before and after that was settled: for what is said of it. */
 export interface Registered {
@@ -81,7 +84,10 @@ export function sinkPart(
         journal,
         from,
         batchSize: limits.batchSize,
-        window: { records: limits.window, bytes: WINDOW_BYTES },
+        window: {
+          records: limits.window,
+          bytes: Math.min(WINDOW_BYTES.all, limits.maxInFlight * WINDOW_BYTES.oneSend),
+        },
         maxInFlight: limits.maxInFlight,
         maxEventBytes,
         maxPerSecond: limits.maxPerSecond,
