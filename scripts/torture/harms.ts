@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FaultName, faultNames } from '../../src/simulator/index.ts';
 import { whyMissing } from '../../test/peers/missing.ts';
+import { testCertificates } from '../../test/support/certificates.ts';
+import { editedProgram } from '../../test/support/edited-program.ts';
+import { RelayProcess } from '../../test/support/relay-process.ts';
 import { letDieAtSync, threadOf } from '../../test/support/strace.ts';
 import type { Scene } from './scene.ts';
 
@@ -37,16 +40,53 @@ const byTurns = faultNames.filter((name) => !NOT_BY_TURNS.has(name));
 const strace = () => whyMissing('strace');
 const for_ = (scene: Scene, leastMs: number, mostMs: number) => sleep(scene.random.int(leastMs, mostMs));
 
+/**
+ * A copy of the program that knows so many versions of the schema more. What their migrations make is of no use; it takes
+ * a while, so that it can be killed in the middle, and cannot be made twice.
+ */
+function laterProgram({ folder }: Scene, versions: number): string {
+  const numbers = Array.from({ length: versions }, (_, index) => index + 1);
+  const steps = numbers.map(
+    (n) => `\`CREATE TABLE later_${n} AS WITH RECURSIVE count (n) AS
+      (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 600000) SELECT n FROM count; DELETE FROM later_${n}\`,\n`,
+  );
+  const put = `\n${steps.join('')}];`;
+  return editedProgram(join(folder, `program-${versions}`), [
+    { file: 'journal/migrations.js', find: '\n];', put },
+  ]);
+}
+
+/** Something goes wrong at each of the other sinks. */
+function beginTrouble({ random, sides }: Scene): void {
+  for (const { troubles } of sides) {
+    const names = Object.keys(troubles);
+    if (names.length > 0) troubles[random.pick(names)]!(random);
+  }
+}
+
+/** Starts it, and waits until the migration writes to the journal's log; or until it is over, or was never begun. */
+async function startMigrating(scene: Scene): Promise<void> {
+  const { relay, state } = scene;
+  const log = join(state, 'journal.db-wal');
+  const size = () => statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+  const [bytes, { length }] = [size(), relay.log];
+  scene.start();
+  const isOver = () => !relay.running || relay.log.includes('"msg":"journal opened', length);
+  while (size() === bytes && !isOver()) await sleep(1);
+}
+
 async function restarted(scene: Scene): Promise<void> {
   await scene.ended();
   scene.start();
 }
 
 /** Injects a fault into the syncs of the journal's thread, for a while. */
-async function atSyncs(scene: Scene, injection: string, ms: number): Promise<void> {
+const atSyncs = (scene: Scene, injection: string, ms: number) => at(scene, 'fsync,fdatasync', injection, ms);
+
+/** The same, into any system calls. */
+async function at(scene: Scene, calls: string, injection: string, ms: number): Promise<void> {
   const thread = await threadOf(scene.relay.pid!, 'journal');
   if (thread === undefined) return;
-  const calls = 'fsync,fdatasync';
   const tracer = spawn(
     'strace',
     ['-qq', '-o', '/dev/null', '-e', `trace=${calls}`, '-e', `inject=${calls}:${injection}`, '-p', thread],
@@ -105,6 +145,29 @@ export const harms: readonly Harm[] = [
     async do(scene) {
       await letDieAtSync(scene.relay.pid!, 'journal', scene.random.int(1, 4));
       await restarted(scene);
+    },
+  },
+  {
+    name: 'relay: a later version, killed while it migrates',
+    async do(scene) {
+      await scene.end('SIGTERM');
+      scene.upgrades += 1;
+      scene.relay.program = laterProgram(scene, scene.upgrades);
+      for (let count = 0; count < 2; count++) {
+        await startMigrating(scene);
+        await for_(scene, 0, 300);
+        await scene.end('SIGKILL');
+      }
+      scene.start();
+    },
+  },
+  {
+    name: 'relay: another one beside it',
+    async do(scene) {
+      const other = new RelayProcess(join(scene.folder, 'relay.yaml'));
+      other.program = scene.relay.program;
+      other.start();
+      if ((await other.ended()) === 0) throw new Error('a second relay ran on the same state directory');
     },
   },
   {
@@ -209,6 +272,29 @@ export const harms: readonly Harm[] = [
       await scene.receiver.restart();
     },
   },
+  ...(['accepted', 'begun', 'shaken'] as const).map(
+    (when): Harm => ({
+      name: `receiver: accepts, and closes at once: ${when}`,
+      whyNot: ({ transport }) =>
+        transport === 'tls' || when === 'accepted' ? undefined : 'needs a handshake: TLS',
+      async do(scene) {
+        await scene.receiver.restart();
+        await scene.receiver.behave({ does: 'refuse', when });
+        await for_(scene, 1_000, 5_000);
+        await scene.receiver.restart();
+      },
+    }),
+  ),
+  {
+    name: 'receiver: shows a wrong certificate for a while',
+    whyNot: ({ transport }) => (transport === 'tls' ? undefined : 'needs TLS'),
+    async do(scene) {
+      const { server } = await testCertificates();
+      await scene.receiver.restart(server[scene.random.pick(['expired', 'otherName', 'otherCa'] as const)]);
+      await for_(scene, 1_000, 5_000);
+      await scene.receiver.restart();
+    },
+  },
   {
     name: 'receiver: accepts and reads nothing',
     async do(scene) {
@@ -234,6 +320,36 @@ export const harms: readonly Harm[] = [
       scene.namespace!.vanish();
       await for_(scene, 2_000, 8_000);
       scene.namespace!.heal();
+    },
+  },
+  {
+    name: 'receiver: vanishes without a word, and another one comes in its place',
+    whyNot: ({ namespace }) => (namespace ? undefined : 'needs a network namespace, and plain TCP'),
+    async do(scene) {
+      scene.namespace!.vanish();
+      // What its kernel would say of the end of it does not come through.
+      await scene.receiver.restart();
+      await for_(scene, 0, 6_000);
+      scene.namespace!.heal();
+    },
+  },
+  {
+    name: 'other sinks: each does something wrong',
+    async do(scene) {
+      beginTrouble(scene);
+      await for_(scene, 2_000, 6_000);
+      for (const side of scene.sides) side.heal();
+    },
+  },
+  {
+    name: 'other sinks: each does something wrong, and the relay is killed',
+    async do(scene) {
+      beginTrouble(scene);
+      await for_(scene, 0, 2_000);
+      await scene.end('SIGKILL');
+      scene.start();
+      await for_(scene, 0, 3_000);
+      for (const side of scene.sides) side.heal();
     },
   },
   {
@@ -272,6 +388,12 @@ export const harms: readonly Harm[] = [
     isDiskFault: true,
     whyNot: strace,
     do: (scene) => atSyncs(scene, 'error=EIO', scene.random.int(500, 3_000)),
+  },
+  {
+    name: 'disk: nothing can be written to it (EROFS)',
+    isDiskFault: true,
+    whyNot: strace,
+    do: (scene) => at(scene, 'pwrite64,ftruncate', 'error=EROFS', scene.random.int(500, 3_000)),
   },
   {
     name: 'disk: a sync takes half a second',

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { spellDuration } from '../../src/lib/spell.ts';
 import { Random } from '../../src/simulator/random.ts';
 import { type Harm, harms } from './harms.ts';
-import { openScene, RECOVERY_MS, type Scene, transports } from './scene.ts';
+import { openScene, RECOVERY_MS, type Scene } from './scene.ts';
 import { type Result, resultOf, summaryOf } from './summary.ts';
 
 const { values } = parseArgs({
@@ -47,7 +47,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 async function torture(lane: number, count: number, log: (text: string) => void): Promise<Result> {
-  const scene = await openScene(seed + lane, transports[lane % transports.length]!);
+  const scene = await openScene(seed + lane, lane);
   open.add(scene);
   try {
     scene.start();

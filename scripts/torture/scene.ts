@@ -14,9 +14,10 @@ import { whyMissing } from '../../test/peers/missing.ts';
 import { testCertificates } from '../../test/support/certificates.ts';
 import { makeNamespace, type Namespace } from '../../test/support/namespace.ts';
 import { judge, type Verdict } from '../../test/support/oracle.ts';
-import { cefId, receivedOf, ticks } from '../../test/support/received.ts';
+import { cefId, type Received, receivedOf, ticks } from '../../test/support/received.ts';
 import { type Receiver, startReceiver } from '../../test/support/receiver.ts';
 import { RelayProcess } from '../../test/support/relay-process.ts';
+import { openSides, type Side } from './sides.ts';
 
 /** Alerts a second. */
 const RATE = 20;
@@ -36,8 +37,13 @@ export interface Scene {
   /** When the disk of the journal was at fault; milliseconds since 1970. */
   readonly diskFaults: { readonly from: number; readonly to: number }[];
   readonly simulator: Simulator;
+  /** Of the sink that bad things are done to most of the time. */
   readonly receiver: Receiver;
+  readonly sides: readonly Side[];
+  readonly transport: Transport;
   readonly relay: RelayProcess;
+  /** How many versions of the schema its program knows beyond those of the one that was built. */
+  upgrades: number;
   /** Of config and whatever else the scene needs. */
   readonly folder: string;
   /** The folder of the journal; by itself on a small disk where that can be made. */
@@ -62,15 +68,20 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-export interface SceneVerdict extends Verdict {
-  /** Lines that are not one event: glued or forged. */
+export interface SinkVerdict extends Verdict {
+  /** What is not one event: glued or forged. */
   readonly merged: readonly string[];
+}
+
+export interface SceneVerdict {
+  /** By the name of the sink. */
+  readonly sinks: ReadonlyMap<string, SinkVerdict>;
   /** Rests of events at the end of a connection: when the relay is killed in the middle of a write, its kernel ends it so. */
   readonly torn: readonly string[];
   readonly exitCode: number | null;
 }
 
-const settings = (transport: Transport, { host, port }: Receiver) => `    overlap: 20s
+const settings = (transport: Transport, { host, port }: Receiver, sides: readonly Side[]) => `    overlap: 20s
     settle: 3s
     sweep: { every: 1m, window: 15m }
 sinks:
@@ -82,11 +93,13 @@ sinks:
     startFrom: journal
     confirm: { every: 200ms }
     delivery: { timeout: 5s, retry: { initial: 100ms, max: 1s } }
-server: { listen: 'off' }
+${sides.map((side) => side.settings).join('')}server: { listen: 'off' }
 heartbeat: { every: 10s }
 `;
 
-export async function openScene(seed: number, transport: Transport): Promise<Scene> {
+/** @param lane scenes run side by side; each has other sinks */
+export async function openScene(seed: number, lane: number): Promise<Scene> {
+  const transport = transports[lane % transports.length]!;
   const folder = mkdtempSync(join(tmpdir(), 'relay-torture-'));
   const random = new Random(seed);
   const mayMount = whyMissing('file systems of their own') === undefined;
@@ -100,6 +113,7 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
     ...(namespace && { namespace }),
     ...(transport === 'tls' && { tls: { pair: certificates.server.good } }),
   });
+  const sides = await openSides(folder, lane);
   const simulator = await startSimulator({
     rate: RATE,
     faults: ALWAYS,
@@ -110,7 +124,7 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
     seed,
   });
   writeFileSync(join(folder, 'receiver-ca.pem'), certificates.ca);
-  const { config } = await writeSimulatorFiles(folder, simulator, settings(transport, receiver));
+  const { config } = await writeSimulatorFiles(folder, simulator, settings(transport, receiver, sides));
   const written = readFileSync(config, 'utf8');
   writeFileSync(config, written.replace('directory: ./state', 'directory: ./state\n  maxBytes: 64MiB'));
   const state = join(folder, 'state');
@@ -124,12 +138,28 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
     await relay.end(signal);
     processEnds.push(Date.now());
   };
+  /** All sinks, and what each has told. */
+  const told = (): Map<string, { received: readonly Received[]; merged: readonly string[] }> =>
+    new Map([
+      ['siem', wholeOf(receiver.events())],
+      ...sides.map((side) => [side.name, { received: side.received(), merged: side.merged }] as const),
+    ]);
+  const judged = (): ReadonlyMap<string, SinkVerdict> =>
+    new Map(
+      [...told()].map(([name, { received, merged }]) => [
+        name,
+        { ...judge(simulator.account, received, processEnds, diskFaults), merged },
+      ]),
+    );
   return {
     random,
     diskFaults,
     simulator,
     receiver,
+    sides,
+    transport,
     relay,
+    upgrades: 0,
     folder,
     state,
     hasOwnDisk: mayMount,
@@ -152,13 +182,19 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
     async recovered() {
       const from = Date.now();
       const raisedBefore = simulator.account.raised.length;
+      const waiting = new Map(sides.map((side) => [side.name, side.received().length]));
+      let isTold = false;
       for (;;) {
         if (Date.now() - from > RECOVERY_MS || !relay.running) return undefined;
-        const fresh = simulator.account.raised.slice(raisedBefore);
-        const { whole } = wholeOf(receiver.events().slice(-2_000));
-        const told = new Set(whole.map(receivedOf).map(({ id, revision }) => `${id} ${revision}`));
-        if (fresh.some(({ id, revision }) => told.has(`${cefId(id)} ${ticks(revision)}`)))
-          return Date.now() - from;
+        const raised = simulator.account.raised.slice(raisedBefore);
+        const fresh = new Set(raised.map(({ id, revision }) => `${cefId(id)} ${ticks(revision)}`));
+        const isFresh = ({ id, revision }: Received) => fresh.has(`${id} ${revision}`);
+        isTold ||= wholeOf(receiver.events().slice(-2_000)).received.some(isFresh);
+        for (const side of sides) {
+          const at = waiting.get(side.name);
+          if (at !== undefined && side.received().slice(at).some(isFresh)) waiting.delete(side.name);
+        }
+        if (isTold && waiting.size === 0) return Date.now() - from;
         await sleep(50);
       }
     },
@@ -166,16 +202,17 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
       simulator.stopRaising();
       while (simulator.account.pending > 0) await sleep(200);
       simulator.heal();
-      const deadline = Date.now() + RECOVERY_MS;
-      let verdict = judge(simulator.account, wholeOf(receiver.events()).whole, processEnds, diskFaults);
-      while (verdict.lost.length > 0 && Date.now() < deadline && relay.running) {
-        await sleep(500);
-        verdict = judge(simulator.account, wholeOf(receiver.events()).whole, processEnds, diskFaults);
+      const isAllTold = () => [...judged().values()].every(({ lost }) => lost.length === 0);
+      const count = () => [...told().values()].reduce((sum, { received }) => sum + received.length, 0);
+      // On a busy machine it may be long until all has come; but as long as it comes it is not lost.
+      let [before, since] = [-1, Date.now()];
+      while (relay.running && Date.now() - since < RECOVERY_MS && !isAllTold()) {
+        await sleep(1_000);
+        const now = count();
+        if (now !== before) [before, since] = [now, Date.now()];
       }
       const exitCode = await relay.end('SIGTERM');
-      const { whole, merged } = wholeOf(receiver.events());
-      verdict = judge(simulator.account, whole, processEnds, diskFaults);
-      return { ...verdict, merged, torn: receiver.torn(), exitCode };
+      return { sinks: judged(), torn: receiver.torn(), exitCode };
     },
     keep() {
       const kept = mkdtempSync(join(tmpdir(), 'relay-torture-kept-'));
@@ -192,6 +229,7 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
       await relay.end('SIGKILL');
       await simulator.close();
       await receiver.close();
+      for (const side of sides) await side.close();
       namespace?.close();
       if (mayMount) execFileSync('umount', ['-l', state]);
       rmSync(folder, { recursive: true, force: true });
@@ -200,17 +238,16 @@ export async function openScene(seed: number, transport: Transport): Promise<Sce
 }
 
 /** Heartbeats are no alerts. */
-function wholeOf(lines: readonly string[]): { whole: string[]; merged: string[] } {
-  const whole: string[] = [];
+function wholeOf(lines: readonly string[]): { received: Received[]; merged: string[] } {
+  const received: Received[] = [];
   const merged: string[] = [];
   for (const line of lines) {
     if (line.includes('|defender-relay|defender-relay|')) continue;
     try {
-      receivedOf(line);
-      whole.push(line);
+      received.push(receivedOf(line));
     } catch {
       merged.push(line);
     }
   }
-  return { whole, merged };
+  return { received, merged };
 }

@@ -42,6 +42,7 @@ function start({ host, port, tls, folder, firstConnection }: StartCommand): void
   // Paused, so that nothing is read of a connection that is not to be read.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (tcp) => {
     tcp.on('error', () => {});
+    if (behaviour.does === 'refuse' && refuses(tcp, behaviour.when, tls !== undefined)) return;
     if (!tls) return serve({ socket: tcp, tcp }, join(folder, String(connection++)));
     pending.set(tcp.remotePort ?? 0, tcp);
     tcp.once('close', () => pending.delete(tcp.remotePort ?? 0));
@@ -55,9 +56,22 @@ function start({ host, port, tls, folder, firstConnection }: StartCommand): void
   secure.on('tlsClientError', () => {});
   secure.on('secureConnection', (socket) => {
     const tcp = pending.get(socket.remotePort ?? 0);
-    if (tcp) serve({ socket, tcp }, join(folder, String(connection++)));
+    if (tcp && behaviour.does === 'refuse') close({ socket, tcp });
+    else if (tcp) serve({ socket, tcp }, join(folder, String(connection++)));
   });
   server.listen(port, host, () => process.send?.({ port: (server.address() as AddressInfo).port }));
+}
+
+/** Closes a connection that is not to be served, unless that comes after its handshake. */
+function refuses(tcp: Socket, when: 'accepted' | 'begun' | 'shaken', isTls: boolean): boolean {
+  if (when === 'shaken' && isTls) return false;
+  if (when === 'accepted') tcp.destroy();
+  else {
+    tcp.once('data', () => tcp.destroy());
+    tcp.once('end', () => tcp.end());
+    tcp.resume();
+  }
+  return true;
 }
 
 /** Sees to one connection as things stand when it is accepted. */

@@ -16,6 +16,8 @@ import { Tail } from './tail.ts';
  * - `read-slowly`: the same, that fast, all connections together.
  * - `ignore`: accepts (with TLS shakes hands), and reads nothing.
  * - `keep-open`: reads all, and never closes.
+ * - `refuse`: accepts, and closes at once, as a program does that may not take more: before the TLS handshake, in the
+ *   middle of it (something has come), or as soon as it is done. Without TLS the last two are the same.
  * - `close`: closes a connection by itself, with a FIN, as soon as it has read so many bytes of it.
  * - `choke`: resets a connection as soon as that text has come on it.
  * - `reset`: each time that it has read so many bytes over all connections, reads nothing for `frozenMs`, and then resets
@@ -24,6 +26,7 @@ import { Tail } from './tail.ts';
 export type Behaviour =
   | { readonly does: 'read' | 'ignore' | 'keep-open' }
   | { readonly does: 'read-slowly'; readonly bytesPerSecond: number }
+  | { readonly does: 'refuse'; readonly when: 'accepted' | 'begun' | 'shaken' }
   | { readonly does: 'close'; readonly afterBytes: number }
   | { readonly does: 'choke'; readonly on: string }
   | {
@@ -71,8 +74,12 @@ export interface Receiver {
   thaw(): void;
   /** SIGKILL; unread data is answered by a reset. Works on a frozen one, and it reads nothing more before. */
   kill(): Promise<void>;
-  /** Kills it if it runs, and starts it again on the same port; it reads all until it is told otherwise. */
-  restart(): Promise<void>;
+  /**
+   * Kills it if it runs, and starts it again on the same port; it reads all until it is told otherwise.
+   *
+   * @param pair its certificate from now on; default: the one that it had at first
+   */
+  restart(pair?: KeyPair): Promise<void>;
   /** Kills it and removes what it has written. */
   close(): Promise<void>;
 }
@@ -115,7 +122,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       listening.abort();
     }
   };
-  const start = async () => {
+  const start = async (pair = options.tls?.pair) => {
     const program = [process.execPath, join(import.meta.dirname, 'receiver-process.ts')];
     const [command, ...args] = [...(options.namespace?.prefix ?? []), ...program];
     child = spawn(command!, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -124,7 +131,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       do: 'start',
       host,
       port,
-      ...(tls && { tls }),
+      ...(tls && pair && { tls: { ...tls, pair } }),
       folder,
       firstConnection: log.connections(),
     });
@@ -162,9 +169,9 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     },
     thaw: () => void child?.kill('SIGCONT'),
     kill,
-    async restart() {
+    async restart(pair) {
       await kill();
-      await start();
+      await start(pair);
     },
     async close() {
       await kill();
