@@ -26,7 +26,7 @@ const ALWAYS: Faults = { update: 0.2, late: 0.05 };
 /** The journal's own limit is the least there may be, and its disk holds as much again. */
 const DISK = '128m';
 /** Longest time until a fresh alert must have arrived after a harm has ended. */
-export const RECOVERY_MS = 60_000;
+export const RECOVERY_MS = 120_000;
 
 export const transports = ['tcp', 'tls'] as const;
 export type Transport = (typeof transports)[number];

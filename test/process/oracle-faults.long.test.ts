@@ -2,9 +2,12 @@
  * The oracle can fail: of each deliberate fault in the relay it reports the right thing, and of the relay without it, in
  * the same scene at the same time, nothing. A fault is an edit of a copy of the built program.
  */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Script } from '../support/collectors.ts';
+import { editedProgram } from '../support/edited-program.ts';
+import { testFolder } from '../support/folder.ts';
 import { type FaultCase, withAndWithout } from './faulty-relay.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -250,6 +253,14 @@ const cases: readonly FaultCase[] = [
     },
   },
 ];
+
+it('puts a fault only where it belongs', () => {
+  const folder = testFolder();
+  const program = (name: string, find: string) =>
+    editedProgram(join(folder, name), [{ file: 'main.js', find, put: '' }]);
+  expect(() => program('a', 'what was there once')).toThrow('has this not once, but 0 times');
+  expect(() => program('b', ';')).toThrow(/has this not once, but \d+ times/);
+});
 
 it.each(cases)(
   'finds what is wrong when $fault',

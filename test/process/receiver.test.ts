@@ -60,6 +60,22 @@ describe.each(['tcp', 'TLSv1.2', 'TLSv1.3'] as const)('a receiver over %s', (tra
     expect(receiver.connections()).toBe(1);
   });
 
+  it('refuses: closes before, in or after the handshake, and serves those that come later', async () => {
+    for (const when of ['accepted', 'begun', 'shaken'] as const) {
+      await receiver.behave({ does: 'refuse', when });
+      const socket = connect(receiver.port, receiver.host);
+      closers.add('socket', { close: () => void socket.destroy() });
+      socket.resume();
+      if (when === 'accepted') expect(await endOf(socket)).toBe('end');
+      if (when === 'accepted' || transport !== 'tcp') continue;
+      socket.write('anything');
+      expect(await endOf(socket)).toBe('end');
+    }
+    await receiver.behave({ does: 'read' });
+    (await dial()).write(asLines(lines(1)));
+    expect(await receiver.until(({ length }) => length > 0)).toEqual(lines(1));
+  });
+
   it('takes octet counting apart', async () => {
     await start({ framing: 'octet-counting' });
     (await dial()).write('4 é\n\n2 b\n');
