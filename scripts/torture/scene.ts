@@ -28,6 +28,9 @@ const DISK = '128m';
 /** Longest time until a fresh alert must have arrived after a harm has ended. */
 export const RECOVERY_MS = 120_000;
 
+/** Events among which a fresh one is looked for: more than come between two looks. */
+const LATEST = 500;
+
 export const transports = ['tcp', 'tls'] as const;
 export type Transport = (typeof transports)[number];
 
@@ -131,6 +134,7 @@ export async function openScene(seed: number, lane: number): Promise<Scene> {
   mkdirSync(state, { mode: 0o700 });
   if (mayMount) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK},mode=0700`, 'tmpfs', state]);
   const relay = new RelayProcess(config);
+  const lines = new Lines();
   const processEnds: number[] = [];
   const diskFaults: Scene['diskFaults'] = [];
 
@@ -141,7 +145,7 @@ export async function openScene(seed: number, lane: number): Promise<Scene> {
   /** All sinks, and what each has told. */
   const told = (): Map<string, { received: readonly Received[]; merged: readonly string[] }> =>
     new Map([
-      ['siem', wholeOf(receiver.events())],
+      ['siem', lines.wholeOf(receiver.events())],
       ...sides.map((side) => [side.name, { received: side.received(), merged: side.merged }] as const),
     ]);
   const judged = (): ReadonlyMap<string, SinkVerdict> =>
@@ -189,13 +193,13 @@ export async function openScene(seed: number, lane: number): Promise<Scene> {
         const raised = simulator.account.raised.slice(raisedBefore);
         const fresh = new Set(raised.map(({ id, revision }) => `${cefId(id)} ${ticks(revision)}`));
         const isFresh = ({ id, revision }: Received) => fresh.has(`${id} ${revision}`);
-        isTold ||= wholeOf(receiver.events().slice(-2_000)).received.some(isFresh);
+        isTold ||= lines.wholeOf(receiver.events().slice(-LATEST)).received.some(isFresh);
         for (const side of sides) {
           const at = waiting.get(side.name);
           if (at !== undefined && side.received().slice(at).some(isFresh)) waiting.delete(side.name);
         }
         if (isTold && waiting.size === 0) return Date.now() - from;
-        await sleep(50);
+        await sleep(100);
       }
     },
     async finish() {
@@ -206,9 +210,10 @@ export async function openScene(seed: number, lane: number): Promise<Scene> {
       const count = () => [...told().values()].reduce((sum, { received }) => sum + received.length, 0);
       // On a busy machine it may be long until all has come; but as long as it comes it is not lost.
       let [before, since] = [-1, Date.now()];
-      while (relay.running && Date.now() - since < RECOVERY_MS && !isAllTold()) {
+      while (relay.running && Date.now() - since < RECOVERY_MS) {
         await sleep(1_000);
         const now = count();
+        if (now === before && isAllTold()) break;
         if (now !== before) [before, since] = [now, Date.now()];
       }
       const exitCode = await relay.end('SIGTERM');
@@ -237,17 +242,32 @@ export async function openScene(seed: number, lane: number): Promise<Scene> {
   };
 }
 
-/** Heartbeats are no alerts. */
-function wholeOf(lines: readonly string[]): { received: Received[]; merged: string[] } {
-  const received: Received[] = [];
-  const merged: string[] = [];
-  for (const line of lines) {
-    if (line.includes('|defender-relay|defender-relay|')) continue;
-    try {
-      received.push(receivedOf(line));
-    } catch {
-      merged.push(line);
+/** Reads lines, each once: they are looked at again and again. */
+class Lines {
+  readonly #known = new Map<string, Received | undefined>();
+
+  /** Heartbeats are no alerts. */
+  wholeOf(lines: readonly string[]): { received: Received[]; merged: string[] } {
+    const received: Received[] = [];
+    const merged: string[] = [];
+    for (const line of lines) {
+      if (line.includes('|defender-relay|defender-relay|')) continue;
+      const event = this.#read(line);
+      if (event) received.push(event);
+      else merged.push(line);
     }
+    return { received, merged };
   }
-  return { received, merged };
+
+  #read(line: string): Received | undefined {
+    if (this.#known.has(line)) return this.#known.get(line);
+    let event: Received | undefined;
+    try {
+      event = receivedOf(line);
+    } catch {
+      // Glued, forged or torn.
+    }
+    this.#known.set(line, event);
+    return event;
+  }
 }

@@ -122,6 +122,13 @@ function factsOf(raised: Raised): Facts {
   return facts;
 }
 
+const KEYS = {
+  flexString1: / flexString1=(.*?)(?= \w+=|$)/,
+  cat: / cat=(.*?)(?= \w+=|$)/,
+  deviceCustomDate1: / deviceCustomDate1=(.*?)(?= \w+=|$)/,
+  cn2: / cn2=(.*?)(?= \w+=|$)/,
+};
+
 function isCefOf(event: string, raised: Raised): boolean {
   const fields = /^CEF:0\|(?:(?:[^\\|]|\\.)*\|){4}((?:[^\\|]|\\.)*)\|(\d+)\|/.exec(event);
   if (!fields) return false;
@@ -131,17 +138,17 @@ function isCefOf(event: string, raised: Raised): boolean {
   const isTitle = title.endsWith('…')
     ? facts.title.startsWith(title.slice(0, -1).trimEnd())
     : title === facts.title;
-  const says = (key: string, fact: string | undefined) => {
-    const [, value] = new RegExp(` ${key}=(.*?)(?= \\w+=|$)`).exec(event) ?? [];
+  const says = (key: RegExp, fact: string | undefined) => {
+    const [, value] = key.exec(event) ?? [];
     return fact === undefined || value === undefined || plain(value) === plain(fact);
   };
   return (
     (facts.title === '' || isTitle) &&
     severity === facts.severity &&
-    says('flexString1', facts.status) &&
-    says('cat', facts.category) &&
-    says('deviceCustomDate1', facts.created) &&
-    says('cn2', facts.evidence)
+    says(KEYS.flexString1, facts.status) &&
+    says(KEYS.cat, facts.category) &&
+    says(KEYS.deviceCustomDate1, facts.created) &&
+    says(KEYS.cn2, facts.evidence)
   );
 }
 

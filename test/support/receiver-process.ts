@@ -83,7 +83,10 @@ function serve(accepted: Accepted, file: string): void {
   writeFileSync(file, '');
   open.add(accepted);
   socket.on('error', () => {});
-  socket.on('close', () => open.delete(accepted));
+  socket.on('close', () => {
+    open.delete(accepted);
+    writeFileSync(`${file}.closed`, '');
+  });
   if (own.does === 'ignore') return;
   socket.on('data', (data: Buffer) => {
     appendFileSync(file, data);

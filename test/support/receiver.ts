@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -88,7 +88,10 @@ export interface StartCommand extends Pick<ReceiverOptions, 'tls'> {
   readonly do: 'start';
   readonly host: string;
   readonly port: number;
-  /** For one file for each connection, named by its number, and `NUMBER.end` when the sender has ended it. */
+  /**
+   * For one file for each connection, named by its number, `NUMBER.end` when the sender has ended it, and `NUMBER.closed`
+   * when it is closed.
+   */
   readonly folder: string;
   readonly firstConnection: number;
 }
@@ -142,6 +145,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
+    log.over();
   };
 
   await start();
@@ -180,11 +184,19 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   };
 }
 
+interface ConnectionFile {
+  readonly tail: Tail;
+  readonly events: string[];
+  rest: Buffer;
+  /** Nothing more comes: it has been read to its end. There may be thousands. */
+  isOver: boolean;
+}
+
 /** What a receiver has read, from the files that it writes. */
 class ConnectionLog {
   readonly #folder: string;
   readonly #framing: 'lf' | 'octet-counting';
-  readonly #read: { readonly tail: Tail; readonly events: string[]; rest: Buffer }[] = [];
+  readonly #files: ConnectionFile[] = [];
 
   constructor(folder: string, framing: 'lf' | 'octet-counting') {
     this.#folder = folder;
@@ -192,32 +204,48 @@ class ConnectionLog {
   }
 
   connections(): number {
-    return readdirSync(this.#folder).filter((name) => !name.endsWith('.end')).length;
+    // They are numbered in the order of their coming.
+    while (this.#has(String(this.#files.length)))
+      this.#files.push({
+        tail: new Tail(join(this.#folder, String(this.#files.length))),
+        events: [],
+        rest: Buffer.alloc(0),
+        isOver: false,
+      });
+    return this.#files.length;
   }
 
   events(): readonly string[] {
-    return this.#connections().flatMap(({ events }) => events);
+    return this.#read().flatMap(({ events }) => events);
   }
 
   torn(): readonly string[] {
-    return this.#connections()
-      .filter(({ rest }, index) => rest.length > 0 && existsSync(join(this.#folder, `${index}.end`)))
+    return this.#read()
+      .filter(({ rest }, index) => rest.length > 0 && this.#has(`${index}.end`))
       .map(({ rest }) => rest.toString());
   }
 
+  /** The process that wrote is dead. */
+  over(): void {
+    for (const file of this.#read()) file.isOver = true;
+  }
+
   /** Reads what has come since the last time. */
-  #connections() {
-    for (let index = this.#read.length; index < this.connections(); index++)
-      this.#read.push({
-        tail: new Tail(join(this.#folder, String(index))),
-        events: [],
-        rest: Buffer.alloc(0),
-      });
-    for (const connection of this.#read) {
-      const split = splitFrames(Buffer.concat([connection.rest, connection.tail.next()]), this.#framing);
-      connection.events.push(...split.events);
-      connection.rest = split.rest;
+  #read(): readonly ConnectionFile[] {
+    this.connections();
+    for (const [index, file] of this.#files.entries()) {
+      if (file.isOver) continue;
+      // Looked at first: what is read then is all of it.
+      const isOver = this.#has(`${index}.closed`);
+      const split = splitFrames(Buffer.concat([file.rest, file.tail.next()]), this.#framing);
+      file.events.push(...split.events);
+      file.rest = split.rest;
+      file.isOver = isOver;
     }
-    return this.#read;
+    return this.#files;
+  }
+
+  #has(name: string): boolean {
+    return existsSync(join(this.#folder, name));
   }
 }
