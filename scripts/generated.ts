@@ -1,5 +1,6 @@
 import { configurationPage, PAGE } from './configuration.ts';
 import { EXAMPLE, exampleConfig } from './example.ts';
+import { OWN_EVENTS, ownEventsPage } from './own-events.ts';
 import { editorSchema, SCHEMA } from './schema.ts';
 
 /** Every file that is made from the code. */
@@ -7,4 +8,5 @@ export const generated: readonly { readonly path: string; readonly make: () => s
   { path: PAGE, make: configurationPage },
   { path: SCHEMA, make: editorSchema },
   { path: EXAMPLE, make: exampleConfig },
+  { path: OWN_EVENTS, make: ownEventsPage },
 ];

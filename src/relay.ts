@@ -10,10 +10,12 @@ import type { Secret } from './lib/secret.ts';
 import type { Stop } from './lib/stop.ts';
 import { isAbort } from './lib/wait.ts';
 import { journalFound, whatRemains } from './observe/account.ts';
-import { Filling, watchFilling } from './observe/filling.ts';
+import { Filling } from './observe/filling.ts';
 import { striker } from './observe/logger.ts';
+import { watchStats } from './observe/look.ts';
 import { watchLoop } from './observe/loop.ts';
 import { openMetrics } from './observe/metrics.ts';
+import { News } from './observe/news.ts';
 import { reportOn } from './observe/report.ts';
 import { openServer } from './observe/server.ts';
 import { Vitals } from './observe/vitals.ts';
@@ -72,9 +74,12 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       await openJournal({ directory, maxBytes, retentionMs: retention, log: log.child({ part: 'journal' }) }),
     );
     const stats = () => journal.stats();
-    const filling = new Filling(log);
+    const strike = striker(context.secrets ?? secretsOf(config));
+    const news = new News({ tell: (event) => journal.tell(event), vitals, strike });
+    const filling = new Filling(log, (alarm) => news.filling(alarm));
     metrics.journal(stats, filling, now);
-    log.info({ directory, ...journal.opening }, journalFound(journal.opening, await stats()));
+    const found = await stats();
+    log.info({ directory, ...journal.opening }, journalFound(journal.opening, found));
 
     // Only a lost journal or a signal ends the relay; all else is started again (F1). Without a journal nothing may
     // be read or sent: what is in flight is abandoned, however long a peer would keep it waiting.
@@ -86,13 +91,30 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const soft = AbortSignal.any([stop.soft, lost.signal]);
     const hard = AbortSignal.any([stop.hard, lost.signal]);
 
-    const shared = { version, log, now, steady, random, metrics, vitals, journal, watch };
+    const shared = { version, log, now, steady, random, metrics, vitals, news, journal, watch };
     const parts = closers.add('sources and sinks', new Parts(shared, { soft, hard }));
     await parts.change(config).catch((error: unknown) => {
       // Asked to stop meanwhile: then it ends in good order, below.
       if (!isAbort(error) || !soft.aborted) throw error;
     });
-    closers.add('watch on the backlogs', watchFilling(filling, stats, steady));
+    news.started(version, journal.opening, found);
+    closers.add(
+      'watch on the journal',
+      watchStats(stats, {
+        often(now) {
+          if (now) filling.look(now, steady());
+          news.look(now, journal.fault);
+        },
+        rarely() {
+          // A journal that does not answer is told by others.
+          journal.tellCoverage().catch(() => {});
+          journal.coverage().then(
+            (coverage) => news.cover(coverage),
+            () => {},
+          );
+        },
+      }),
+    );
     stop.soft.addEventListener('abort', () => vitals.stop());
 
     // A disk that is at fault answers, too, and heals by itself; to be started again would not help it.
@@ -101,7 +123,6 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
         if (!(error instanceof JournalUnavailableError)) throw error;
       });
     };
-    const strike = striker(context.secrets ?? secretsOf(config));
     if (config.server.listen !== 'off') {
       const server = await openServer(config.server.listen, {
         contentType: metrics.contentType,
@@ -123,12 +144,14 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     );
 
     const refuse = (reason: string) => {
+      if (reason !== vitals.refused?.message) news.refusedConfig(reason);
       vitals.config(reason);
       metrics.reloaded(false);
     };
     const change = async (next: Config) => {
       refuseRestart(config, next);
       const changed = await parts.change(next);
+      news.changedConfig(changed.started.length + changed.ended.length);
       vitals.config(undefined);
       metrics.reloaded(true);
       return changed;

@@ -104,7 +104,9 @@ describe('runRelay()', () => {
   it('says what it found, where each part goes on, and what is left', async () => {
     const { run } = await scene(readAll);
     const first = run();
-    await expect.poll(() => first.delivered, { timeout: 20_000 }).toHaveLength(5);
+    // Five alerts, and that the relay has started.
+    await expect.poll(() => first.delivered, { timeout: 20_000 }).toHaveLength(6);
+    expect(first.delivered).toContain('relay');
     first.stop();
     await first.ended;
     // The parts begin side by side.
@@ -116,7 +118,7 @@ describe('runRelay()', () => {
     ]);
 
     const second = run();
-    await expect.poll(() => second.lines).toHaveLength(3);
+    await expect.poll(() => second.delivered, { timeout: 20_000 }).toEqual(['relay']);
     second.stop();
     await second.ended;
     expect(second.told().toSorted()).toEqual([
@@ -139,9 +141,9 @@ describe('runRelay()', () => {
     await before.close();
 
     const relay = run();
-    await expect.poll(() => relay.delivered, { timeout: 20_000 }).toHaveLength(5);
-    expect(await askRelay(state, 'retry', { sink: 'siem' })).toEqual({ value: { done: [1], left: [] } });
     await expect.poll(() => relay.delivered, { timeout: 20_000 }).toHaveLength(6);
+    expect(await askRelay(state, 'retry', { sink: 'siem' })).toEqual({ value: { done: [1], left: [] } });
+    await expect.poll(() => relay.delivered, { timeout: 20_000 }).toHaveLength(7);
     relay.stop();
     await relay.ended;
     const events = receiver.events.map(String);
@@ -170,7 +172,7 @@ describe('runRelay()', () => {
   it('says that it is ready, and how it is', async () => {
     const { run } = await scene(readAll, () => '127.0.0.1:0');
     const relay = run();
-    await expect.poll(() => relay.delivered, { timeout: 20_000 }).toHaveLength(5);
+    await expect.poll(() => relay.delivered, { timeout: 20_000 }).toHaveLength(6);
     const ask = (path: string) => fetch(`http://127.0.0.1:${relay.port()}${path}`);
     expect(await (await ask('/readyz')).text()).toBe('ready\n');
     // A reading has come to its end, and the cursor is on disk.
@@ -187,7 +189,7 @@ describe('runRelay()', () => {
       ready: true,
       problems: [],
       sources: [{ name: 'alerts', lastFailure: null, setAside: 0 }],
-      journal: { records: 5, paused: false },
+      journal: { records: 6, paused: false },
       sinks: [
         { name: 'siem', connected: true, pending: 0, unconfirmed: 0, failingSince: null, confirms: 'close' },
       ],

@@ -139,7 +139,10 @@ const sink = oneOf(sinks, {
   selfEvents: z
     .boolean()
     .default(true)
-    .describe('Whether the sink gets what the relay tells of itself (heartbeats), whatever `match` says.'),
+    .describe(
+      'Whether the sink gets what the relay tells of itself (heartbeats, and the events of docs/own-events.md), whatever ' +
+        '`match` says.',
+    ),
   match: match
     .prefault({})
     .describe(

@@ -1,5 +1,6 @@
 import type { Appended, SourceKey } from './journal.ts';
 import { knownValues } from './match.ts';
+import type { OwnEvent } from './own-event.ts';
 import type { Page } from './source.ts';
 import { msOfTicks } from './ticks.ts';
 
@@ -67,6 +68,40 @@ export interface Rhythm {
   readonly lastMs: number;
   /** The longest time between two that followed each other. */
   readonly longestGapMs: number;
+}
+
+/** Mean and longest time between two alerts; `undefined` when fewer than two have shown it. */
+export function pausesOf(rhythm: Rhythm | undefined): { meanMs: number; longestMs: number } | undefined {
+  if (!rhythm || rhythm.alerts < 2) return undefined;
+  const meanMs = (rhythm.lastMs - rhythm.firstMs) / (rhythm.alerts - 1);
+  // Of what was found late the gaps are not known, and the longest is no shorter than the mean.
+  return { meanMs, longestMs: Math.max(meanMs, rhythm.longestGapMs) };
+}
+
+/**
+ * The daily word on one product (D16).
+ *
+ * @param countedBefore its records when that was told last, at `countedSinceMs`
+ */
+export function coverageEvent(coverage: Coverage, countedSinceMs: number, countedBefore: number): OwnEvent {
+  const { source, tenant, product, firstSeenMs, lastSeenMs, records, rhythm, lateness } = coverage;
+  const pauses = pausesOf(rhythm);
+  const latenessSeconds = latenessWithin(lateness, 0.95);
+  return {
+    kind: 'product-coverage',
+    source,
+    tenant,
+    product,
+    sinceMs: firstSeenMs,
+    lastSeenMs,
+    count: Math.max(0, records - countedBefore),
+    countedSinceMs,
+    ...(pauses && {
+      usualSeconds: Math.round(pauses.meanMs / 1_000),
+      longestSeconds: Math.round(pauses.longestMs / 1_000),
+    }),
+    ...(latenessSeconds !== undefined && { latenessSeconds }),
+  };
 }
 
 /** A creation longer ago than this, or one to come, is no sign of a rhythm: Graph dates what it does not know to year 1. */

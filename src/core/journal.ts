@@ -397,6 +397,9 @@ export interface Journal {
    */
   tell(event: OwnEvent): void;
 
+  /** Once a day, however often it is asked for: tells the sinks of each product how it was seen since the last time. */
+  tellCoverage(): Promise<void>;
+
   stats(): Promise<JournalStats>;
 
   /** What has become of what a source lists (K5); of none of it, when the source has never been read. */

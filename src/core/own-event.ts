@@ -110,7 +110,7 @@ export const ownEvents = {
     maybe: ['detail'],
     means:
       'Nothing was read for five of its intervals, as `/readyz` says it: no alerts come from it. `since` is the last good ' +
-      'answer. Run `doctor`.',
+      'answer. See `status`.',
   },
   'source-healed': {
     name: 'Source healed',

@@ -253,6 +253,10 @@ class WorkerJournal implements Journal {
     this.#storeSoon();
   }
 
+  async tellCoverage(): Promise<void> {
+    if (await this.ask('tellCoverage', undefined)) this.#wake();
+  }
+
   async follows(sink: string, ids: readonly RecordId[]): Promise<readonly boolean[]> {
     const noted = ids.map((id) => this.#follows.get(sink)?.get(id));
     const unknown = ids.filter((_, index) => noted[index] === undefined);

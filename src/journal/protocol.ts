@@ -63,6 +63,8 @@ export interface JournalMethods {
   advance(steps: readonly Advance[]): Promise<void>;
   /** `false`: there was no room. */
   tell(notes: readonly OwnNote[]): Promise<boolean>;
+  /** Whether anything was told. */
+  tellCoverage(): Promise<boolean>;
   /** As of the last transaction. */
   follows(question: { sink: string; ids: readonly RecordId[] }): boolean[];
   /** `undefined`: nothing comes after the cursor yet. */

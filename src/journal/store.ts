@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Change } from '../core/changes.ts';
-import { type Coverage, sightingsOf } from '../core/coverage.ts';
+import { type Coverage, coverageEvent, sightingsOf } from '../core/coverage.ts';
 import { compareCursors } from '../core/cursor.ts';
 import { JournalError } from '../core/errors.ts';
 import type {
@@ -67,6 +67,7 @@ import { SourceTable } from './tables/sources.ts';
 import type { OwnNote } from './telling.ts';
 import { broken } from './trouble.ts';
 
+const DAY_MS = 86_400_000;
 /** A record is looked for only in batches that were written at its time or later; so far clocks may differ. */
 const AHEAD_MS = 24 * 3_600_000;
 /** Most batches of which only the head is looked at in one piece. */
@@ -313,6 +314,18 @@ export class Store {
       ...record,
       json: String(body.unread),
     }));
+  }
+
+  /** Write. Once a day: of each product how it was seen, and how much of it since the last time. */
+  tellCoverage(): boolean {
+    const now = this.#clock.wall();
+    const before = this.#coverage.told();
+    if (before && now >= before.at && now - before.at < DAY_MS) return false;
+    const all = this.#coverage.all();
+    const events = before ? all.map((each) => coverageEvent(each, before.at, before.records(each))) : [];
+    if (!this.tell(events.map((event) => ({ event, atMs: now, untold: 0 })))) return false;
+    this.#coverage.tell(now, all);
+    return events.length > 0;
   }
 
   /** Where each sink goes on from. */

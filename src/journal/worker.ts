@@ -110,6 +110,7 @@ serve<JournalMethods>(port, {
   },
   advance: (steps) => write((store) => store.advance(steps)),
   tell: (notes) => write((store) => store.tell(notes)),
+  tellCoverage: () => write((store) => store.tellCoverage()),
   follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
   read: (cursor) => guarded((store) => store.read(cursor)),
   compare: (window) => guarded((store) => store.compare(window)),

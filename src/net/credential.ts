@@ -5,7 +5,7 @@ import type { RereadOptions } from '../lib/reread.ts';
 import { abortError, orAbort } from '../lib/wait.ts';
 import type { TenantAgent } from './agent.ts';
 import type { Attempt, SignIn } from './azure-credential.ts';
-import { Expiry } from './expiry.ts';
+import { Expiry, type ExpiryObserver } from './expiry.ts';
 import { foreignText } from './foreign.ts';
 import { openMaterial } from './material.ts';
 import { signInError } from './sign-in-error.ts';
@@ -32,7 +32,7 @@ export interface Credential {
   close(): void;
 }
 
-export interface CredentialOptions {
+export interface CredentialOptions extends ExpiryObserver {
   readonly agent: TenantAgent;
   /**
    * Bounds each request of the SDK and each token as a whole, milliseconds: the SDK has no limit of its own, and an
@@ -42,8 +42,6 @@ export interface CredentialOptions {
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Is told when secret or certificate expire, milliseconds since 1970, if that is known. */
-  readonly expires?: (atMs: number) => void;
   readonly reread?: RereadOptions;
 }
 
@@ -55,11 +53,7 @@ export interface CredentialOptions {
 export function openCredential(settings: TenantSettings, options: CredentialOptions): Credential {
   const { agent, timeoutMs, log, now } = options;
   const material = openMaterial(settings, options.reread ?? {});
-  const expiry = new Expiry(
-    `${material.what} of tenant ${settings.name}`,
-    log,
-    options.expires ?? (() => {}),
-  );
+  const expiry = new Expiry(`${material.what} of tenant ${settings.name}`, log, options);
   const tellTroubles = troubleTeller(log);
   const closed = new AbortController();
   // Azure's SDK is loaded for the first token: who asks for none must not wait for it.

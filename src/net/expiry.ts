@@ -4,6 +4,14 @@ const DAY_MS = 86_400_000;
 const WARN_DAYS = 30;
 const ERROR_DAYS = 7;
 
+/** Is told when something expires, milliseconds since 1970. */
+export interface ExpiryObserver {
+  /** Whenever it is another time. */
+  expires?(atMs: number): void;
+  /** Once a day, when it is soon, or past. */
+  expiresSoon?(atMs: number): void;
+}
+
 /**
  * Says once a day that something expires soon: a warning from 30 days before, an error in the last week and after.
  *
@@ -12,15 +20,14 @@ const ERROR_DAYS = 7;
 export class Expiry {
   readonly #what: string;
   readonly #log: Log;
-  readonly #tell: (atMs: number) => void;
+  readonly #observer: ExpiryObserver;
   #atMs: number | undefined;
   #saidMs = Number.NEGATIVE_INFINITY;
 
-  /** @param tell is told the time whenever it is another one, milliseconds since 1970 */
-  constructor(what: string, log: Log, tell: (atMs: number) => void) {
+  constructor(what: string, log: Log, observer: ExpiryObserver) {
     this.#what = what;
     this.#log = log;
-    this.#tell = tell;
+    this.#observer = observer;
   }
 
   /** To be called now and then. */
@@ -29,12 +36,13 @@ export class Expiry {
     if (atMs !== this.#atMs) {
       this.#atMs = atMs;
       this.#saidMs = Number.NEGATIVE_INFINITY;
-      this.#tell(atMs);
+      this.#observer.expires?.(atMs);
     }
     if (nowMs - this.#saidMs < DAY_MS) return;
     const days = Math.floor((atMs - nowMs) / DAY_MS);
     if (days >= WARN_DAYS) return;
     this.#saidMs = nowMs;
+    this.#observer.expiresSoon?.(atMs);
     const on = new Date(atMs).toISOString().slice(0, 10);
     const message =
       atMs <= nowMs

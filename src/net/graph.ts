@@ -60,6 +60,8 @@ export interface GraphObserver {
   throttled(seconds: number): void;
   /** When the tenant's secret or certificate expires, milliseconds since 1970; also when that has changed. */
   credentialExpires?(atMs: number): void;
+  /** The same, once a day, when that is soon or past. */
+  credentialExpiresSoon?(atMs: number): void;
 }
 
 export interface GraphOptions {
@@ -144,6 +146,7 @@ export class TenantGraph implements Graph {
       log: this.#log,
       now: this.#now,
       expires: (atMs) => options.observer.credentialExpires?.(atMs),
+      expiresSoon: (atMs) => options.observer.credentialExpiresSoon?.(atMs),
       ...(options.reread && { reread: options.reread }),
     });
     this.#backoff = options.backoff ?? { initialMs: 1000, maxMs: 30_000 };

@@ -2,7 +2,6 @@ import type { JournalStats } from '../core/journal.ts';
 import type { Log } from '../core/log.ts';
 import { spellDuration, spellSize } from '../lib/spell.ts';
 
-const LOOK_MS = 10_000;
 /** Growth is measured over so long: shorter, and each burst would be an alarm; longer, and it would be late. */
 const WINDOW_MS = 300_000;
 /** Shares of the limit at which a backlog is told (K6), and so far below one that it may be told again. */
@@ -12,6 +11,13 @@ const CALM = 0.1;
 const HORIZON_S = 30 * 86_400;
 
 type Stats = Pick<JournalStats, 'bytes' | 'limitBytes' | 'records' | 'paused' | 'sinks'>;
+
+/** A backlog has come to such a share of the limit, and will have filled the journal in so long. */
+export interface Alarm {
+  readonly sink: string;
+  readonly percent: number;
+  readonly fullInSeconds: number;
+}
 
 interface Look {
   readonly steadyMs: number;
@@ -28,13 +34,16 @@ interface Look {
  */
 export class Filling {
   readonly #log: Log;
+  readonly #alarm: (alarm: Alarm) => void;
   #looks: Look[] = [];
   readonly #fullIn = new Map<string, number>();
   /** Alarm that was told last of a sink. */
   readonly #told = new Map<string, number>();
 
-  constructor(log: Log) {
+  /** @param alarm is told, too, when a backlog comes to half or to four fifths */
+  constructor(log: Log, alarm: (alarm: Alarm) => void = ignore) {
     this.#log = log;
+    this.#alarm = alarm;
   }
 
   /** @param steadyMs of a clock that nobody sets */
@@ -87,6 +96,7 @@ export class Filling {
         ? ''
         : '; what is oldest is let go of when it is full, for the sink is not required';
       this.#told.set(name, alarm);
+      this.#alarm({ sink: name, percent: Math.round(share * 100), fullInSeconds: seconds });
       this.#log.warn(
         { sink: name, bytes, limitBytes },
         `what waits for this sink fills ${size}${when}${then}`,
@@ -102,18 +112,6 @@ export class Filling {
 function backlogBytes(name: string, { bytes, records, sinks }: Stats): number {
   const pending = sinks.find((sink) => sink.name === name)?.pending ?? 0;
   return records === 0 ? 0 : Math.round((bytes * pending) / records);
-}
-
-/** Looks every ten seconds. A journal that does not answer is told by others. */
-export function watchFilling(
-  filling: Filling,
-  stats: () => Promise<Stats>,
-  steady: () => number,
-): { close(): void } {
-  const look = () => void stats().then((found) => filling.look(found, steady()), ignore);
-  look();
-  const timer = setInterval(look, LOOK_MS).unref();
-  return { close: () => clearInterval(timer) };
 }
 
 function ignore(): void {}

@@ -59,24 +59,39 @@ function journalFull({ bytes, limitBytes, sinks }: JournalStats): Problem {
 }
 
 function late(source: SourceVitals, started: Moment, now: number): Problem[] {
-  const { name, tenant, everyMs, good, failure } = source;
+  const { name, tenant, good, failure } = source;
   const problem = (message: string): Problem[] => {
     const who = `source ${name} (tenant ${tenant})`;
     return [{ part: 'source', name, tenant, message: `${who}: ${message}${because(failure, good)}` }];
   };
   if (!good) return problem(`nothing read since the start ${spellDuration(now - started.steadyMs)} ago`);
-  const silentMs = now - good.steadyMs;
-  return silentMs > LATE_POLLS * everyMs ? problem(`nothing read for ${spellDuration(silentMs)}`) : [];
+  return isLate(source, good, now) ? problem(`nothing read for ${spellDuration(now - good.steadyMs)}`) : [];
 }
 
-/** @param pending what waits for the sink: one that is connected, and has nothing to do, is not down */
-function down({ name, connected, changed, failingSince, failure }: SinkVitals, pending: number, now: number) {
-  const failing = failingSince && (!connected || pending > 0) ? [failingSince.steadyMs] : [];
-  const downSince = Math.min(...failing, ...(connected ? [] : [changed.steadyMs]));
-  const downMs = now - downSince;
+/** @param good when something good came from the source last */
+export function isLate({ everyMs }: Pick<SourceVitals, 'everyMs'>, good: Moment, now: number): boolean {
+  return now - good.steadyMs > LATE_POLLS * everyMs;
+}
+
+function down(sink: SinkVitals, pending: number, now: number): Problem[] {
+  const { name, failure } = sink;
+  const downMs = now - downSince(sink, pending);
   if (downMs <= DOWN_MS) return [];
   const message = `sink ${name}: down for ${spellDuration(downMs)}${because(failure, undefined)}`;
-  return [{ part: 'sink', name, message } satisfies Problem];
+  return [{ part: 'sink', name, message }];
+}
+
+/**
+ * Since when a sink is down, by the steady clock; infinite: it is not.
+ *
+ * @param pending what waits for it: one that is connected, and has nothing to do, is not down
+ */
+export function downSince(
+  { connected, changed, failingSince }: Pick<SinkVitals, 'connected' | 'changed' | 'failingSince'>,
+  pending: number,
+): number {
+  const failing = failingSince && (!connected || pending > 0) ? [failingSince.steadyMs] : [];
+  return Math.min(...failing, ...(connected ? [] : [changed.steadyMs]));
 }
 
 /** The last failure, unless something good came after it. */

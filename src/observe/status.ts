@@ -1,4 +1,4 @@
-import { type Coverage, latenessWithin, type Rhythm } from '../core/coverage.ts';
+import { type Coverage, latenessWithin, pausesOf, type Rhythm } from '../core/coverage.ts';
 import type { GapStats, JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
 import type { Progress } from '../core/source.ts';
 import type { Problem } from './readiness.ts';
@@ -204,14 +204,13 @@ function productStatus(coverage: Coverage): ProductStatus {
     lastSeen: time(lastSeenMs),
     records,
     lateness: median === undefined ? null : { medianSeconds: bound(median), p95Seconds: bound(p95) },
-    rhythm: rhythm && rhythm.alerts > 1 ? rhythmStatus(rhythm) : null,
+    rhythm: rhythmStatus(rhythm),
   };
 }
 
-/** Of what was found late the gaps are not known, and the longest is no shorter than the mean. */
-function rhythmStatus({ alerts, firstMs, lastMs, longestGapMs }: Rhythm): ProductStatus['rhythm'] {
-  const usualMs = (lastMs - firstMs) / (alerts - 1);
-  return { usualSeconds: seconds(usualMs), longestSeconds: seconds(Math.max(usualMs, longestGapMs)) };
+function rhythmStatus(rhythm: Rhythm | undefined): ProductStatus['rhythm'] {
+  const pauses = pausesOf(rhythm);
+  return pauses ? { usualSeconds: seconds(pauses.meanMs), longestSeconds: seconds(pauses.longestMs) } : null;
 }
 
 function sinkStatus(

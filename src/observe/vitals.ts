@@ -27,6 +27,8 @@ export interface SourceVitals {
   readonly type: string;
   /** From one poll to the next. */
   readonly everyMs: number;
+  /** Since when it is there. */
+  readonly since: Moment;
   /** It has got something done: an answer is on disk that moved its checkpoint, or a reading came to its end. */
   readonly good: Moment | undefined;
   /** A reading came to its end. */
@@ -115,6 +117,7 @@ export class Vitals {
   source(settings: Pick<SourceVitals, 'name' | 'tenant' | 'type' | 'everyMs'>) {
     const vitals: Writable<SourceVitals> = {
       ...settings,
+      since: this.moment(),
       good: undefined,
       read: undefined,
       failure: undefined,

@@ -3,6 +3,7 @@ import type { Appended, Journal } from '../core/journal.ts';
 import type { RelayRecord } from '../core/record.ts';
 import type { TenantGraph } from '../net/graph.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { News } from '../observe/news.ts';
 import type { Vitals } from '../observe/vitals.ts';
 
 /** What all sources and sinks of a relay have in common. */
@@ -17,6 +18,7 @@ export interface PartContext {
   readonly random: () => number;
   readonly metrics: Metrics;
   readonly vitals: Vitals;
+  readonly news: News;
   readonly journal: Journal;
   readonly watch?: Watch | undefined;
 }

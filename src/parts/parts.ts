@@ -224,9 +224,11 @@ export class Parts {
     const key = keyOf(settings);
     const present = this.#tenants.get(name);
     if (present?.key === key) return present;
-    const { metrics, now, random } = this.#context;
+    const { metrics, news, now, random } = this.#context;
     const log = this.#context.log.child({ tenant: name });
-    return { key, graph: openGraph(settings, { log, observer: metrics.graph(name), now, random }) };
+    const credentialExpiresSoon = (atMs: number) => news.expires(name, atMs);
+    const observer = { ...metrics.graph(name), credentialExpiresSoon };
+    return { key, graph: openGraph(settings, { log, observer, now, random }) };
   }
 
   /** Those of the one list that are not in the other. */

@@ -42,7 +42,7 @@ export function sinkPart(
   credential: NonNullable<SinkContext['credential']>,
   context: PartContext,
 ): SinkPart {
-  const { version, now, random, metrics, vitals, journal, watch } = context;
+  const { version, now, random, metrics, vitals, news, journal, watch } = context;
   const { name, formerly, startFrom, required, delivery: limits, maxEventBytes } = settings;
   const log = context.log.child({ sink: name });
   const bare = buildPlugin(sinks, settings, { name, log, timeoutMs: limits.timeout, credential });
@@ -54,6 +54,7 @@ export function sinkPart(
       ...seen,
       refused(refusals) {
         seen.refused(refusals.length);
+        news.refused(name, refusals);
         for (const { record, reason, detail } of refusals) {
           log.error({ id: record.id, reason, detail }, 'set aside as a dead letter');
         }

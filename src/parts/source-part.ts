@@ -32,7 +32,7 @@ export function sourcePart(
   graphs: Graphs,
   context: PartContext,
 ): SourcePart {
-  const { now, steady, random, metrics, vitals, journal, watch } = context;
+  const { now, steady, random, metrics, vitals, news, journal, watch } = context;
   const { name, tenant, type, every: everyMs, updates } = settings;
   const log = context.log.child({ source: name, tenant });
   const activity = new Activity(steady);
@@ -87,6 +87,7 @@ export function sourcePart(
           read: observer.read,
           kept(page: Page, appended: Appended) {
             observer.kept(page, appended);
+            news.unread({ source: name, tenant }, page);
             activity.note();
             watch?.kept?.(appended);
           },

@@ -1,8 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { decodeRecords } from '../../src/journal/batch.ts';
 import { pathsIn } from '../../src/journal/database.ts';
 import { aSourceRecord } from '../support/records.ts';
-import { aDirectory, aPage, open } from './harness.ts';
+import { aDirectory, aPage, aStore, MIB, open, START } from './harness.ts';
 
 const NOW = Date.UTC(2025, 2, 4, 12);
 
@@ -68,5 +69,83 @@ describe('the coverage that a journal keeps', () => {
     await journal.close();
     expect(found).toMatchObject({ records: 2 });
     expect(found!.lateness[4]).toBe(1);
+  });
+});
+
+describe('the daily word on coverage', () => {
+  const DAY_MS = 86_400_000;
+
+  it('D16: is told once a day, of what came since the last time, also after a restart', () => {
+    using directory = aDirectory();
+    let nowMs = NOW;
+    const clock = { wall: () => nowMs, steady: () => nowMs };
+    const options = { directory: directory.state, maxBytes: MIB, retentionMs: 7 * DAY_MS, version: '1.0.0' };
+    const start = () => aStore(options, () => {}, clock);
+    let store = start();
+    const tell = () => {
+      let told = false;
+      store.commit(() => {
+        told = store.tellCoverage();
+      });
+      return told;
+    };
+    const append = (...ids: string[]) =>
+      store.commit(
+        () =>
+          void store.append(
+            aPage(
+              ids.map((id) => alert(id, 'microsoftSentinel')),
+              { dateMs: nowMs },
+            ),
+          ),
+      );
+    append('a');
+    expect(tell()).toBe(false);
+    append('b', 'c');
+    nowMs += DAY_MS - 1;
+    expect(tell()).toBe(false);
+    store.close();
+    store = start();
+    nowMs += 1;
+    expect([tell(), tell()]).toEqual([true, false]);
+    nowMs += DAY_MS;
+    expect(tell()).toBe(true);
+    const told = store
+      .read(START)!
+      .batches.flatMap(({ format, text }) => decodeRecords(format, text))
+      .filter(({ kind }) => kind === 'relay')
+      .map(({ body }) => body);
+    store.close();
+    expect(told).toEqual([
+      {
+        event: 'product-coverage',
+        name: 'Product coverage',
+        message: 'microsoftSentinel: 2 records since this was last told.',
+        source: 'alerts',
+        tenant: 'contoso',
+        product: 'microsoftSentinel',
+        since: '2025-03-04T12:00:00.000Z',
+        lastSeen: '2025-03-04T12:00:00.000Z',
+        count: 2,
+        countedSince: '2025-03-04T12:00:00.000Z',
+        usualSeconds: 0,
+        longestSeconds: 0,
+        latenessSeconds: 30,
+      },
+      expect.objectContaining({ count: 0, countedSince: '2025-03-05T12:00:00.000Z' }),
+    ]);
+  });
+
+  it('is begun anew when what was told last cannot be read', async () => {
+    using directory = aDirectory();
+    let journal = await open(directory.state);
+    await journal.tellCoverage();
+    await journal.close();
+    const database = new DatabaseSync(pathsIn(directory.state).journal);
+    database.exec("UPDATE meta SET value = '{' WHERE key = 'coverage-told'");
+    database.close();
+    journal = await open(directory.state);
+    await expect(journal.tellCoverage()).resolves.toBeUndefined();
+    await journal.close();
   });
 });

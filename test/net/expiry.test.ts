@@ -8,8 +8,12 @@ const end = Date.parse('2027-03-01T00:00:00Z');
 function scene() {
   const log = collectLog();
   const told: number[] = [];
-  const expiry = new Expiry('the client secret of tenant contoso', log, (atMs) => told.push(atMs));
-  return { log, told, expiry };
+  const soon: number[] = [];
+  const expiry = new Expiry('the client secret of tenant contoso', log, {
+    expires: (atMs) => void told.push(atMs),
+    expiresSoon: (atMs) => void soon.push(atMs),
+  });
+  return { log, told, soon, expiry };
 }
 
 describe('Expiry', () => {
@@ -23,9 +27,10 @@ describe('Expiry', () => {
     [0, 'error', 'expired on 2027-03-01; nothing can be read without a new one'],
     [-3, 'error', 'expired on 2027-03-01'],
   ])('S12: %s days before: %s', (days, level, text) => {
-    const { log, expiry, told } = scene();
+    const { log, expiry, told, soon } = scene();
     expiry.check(end, end - days * DAY_MS);
     expect(told).toEqual([end]);
+    expect(soon).toEqual(level ? [end] : []);
     expect(log.lines.map((line) => line.level)).toEqual(level ? [level] : []);
     if (level) expect(log.lines[0]?.message).toContain(text);
   });

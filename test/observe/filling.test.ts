@@ -1,5 +1,5 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Filling, watchFilling } from '../../src/observe/filling.ts';
+import { describe, expect, it } from 'vitest';
+import { type Alarm, Filling } from '../../src/observe/filling.ts';
 import { collectLog } from '../support/log.ts';
 
 const MINUTE = 60_000;
@@ -7,11 +7,13 @@ const MINUTE = 60_000;
 /** A journal of 1,000 records at 1 KiB each at most, looked at every minute. */
 function scene() {
   const log = collectLog();
-  const filling = new Filling(log);
+  const alarms: Alarm[] = [];
+  const filling = new Filling(log, (alarm) => void alarms.push(alarm));
   let steadyMs = 5_000;
   return {
     filling,
     log,
+    alarms,
     /** A minute later so many wait for each sink, of all records that are there. */
     look(
       waiting: Record<string, number>,
@@ -76,7 +78,7 @@ describe('Filling', () => {
   });
 
   it('K6: warns at 50 and at 80 %, once each, names the sink, and says when that is over', () => {
-    const { look, log, said } = scene();
+    const { look, log, alarms, said } = scene();
     for (const pending of [400, 499, 500, 510, 490, 505, 795, 800, 780, 810])
       look({ siem: pending, archive: 0 });
     expect(said()).toEqual([
@@ -86,6 +88,10 @@ describe('Filling', () => {
       expect.stringMatching(
         /^warn: what waits for this sink fills 80 % of the journal \(800 KiB of 1000 KiB\), and in 3m 20s it will be full$/,
       ),
+    ]);
+    expect(alarms.map(({ sink, percent }) => [sink, percent])).toEqual([
+      ['siem', 50],
+      ['siem', 80],
     ]);
     expect(log.lines[0]!.fields).toEqual({ sink: 'siem', bytes: 512_000, limitBytes: 1_024_000 });
     for (const pending of [650, 450, 380]) look({ siem: pending, archive: 0 });
@@ -119,29 +125,5 @@ describe('Filling', () => {
     look({ siem: 0 }, { records: 0 });
     expect(filling.fullInSeconds('siem')).toBe(Number.POSITIVE_INFINITY);
     expect(said()).toEqual([]);
-  });
-});
-
-describe('watchFilling()', () => {
-  it('looks at once and every ten seconds, also after a journal that did not answer', async () => {
-    vi.useFakeTimers();
-    onTestFinished(() => void vi.useRealTimers());
-    const filling = new Filling(collectLog());
-    const look = vi.spyOn(filling, 'look');
-    let answers = true;
-    const stats = async () => {
-      if (!answers) throw new Error('lost');
-      return { bytes: 0, limitBytes: 1, records: 0, paused: false, sinks: [] };
-    };
-    const watch = watchFilling(filling, stats, () => 1);
-    await vi.advanceTimersByTimeAsync(0);
-    expect(look).toHaveBeenCalledTimes(1);
-    answers = false;
-    await vi.advanceTimersByTimeAsync(10_000);
-    answers = true;
-    await vi.advanceTimersByTimeAsync(10_000);
-    expect(look).toHaveBeenCalledTimes(2);
-    watch.close();
-    expect(vi.getTimerCount()).toBe(0);
   });
 });

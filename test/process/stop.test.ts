@@ -18,6 +18,7 @@ function sinkTo(port: number, confirm = '{ every: 300ms }'): string {
     host: 127.0.0.1
     port: ${port}
     startFrom: journal
+    selfEvents: false
     confirm: ${confirm}
     delivery: { timeout: 1h }
 server: { listen: 'off' }

@@ -55,6 +55,9 @@ export function wrongIn(verdict: Verdict, mayRepeat = 0): Map<Wrong, readonly st
 /** Further bodies of one revision that a relay tells (R1). */
 const MOST_UNREVISED = 3;
 
+/** What a relay tells of itself. */
+const isOwn = (line: string): boolean => line.includes('CEF:0|defender-relay|defender-relay|');
+
 /** `id revision`, and `.n` for the n-th further body of it. */
 function keyOf(event: { id: string; revision: bigint; unrevised?: number }): string {
   const { id, revision, unrevised = 0 } = event;
@@ -74,7 +77,8 @@ export function judge(
   processEnds: readonly number[] = [],
   diskFaults: readonly { readonly from: number; readonly to: number }[] = [],
 ): Verdict {
-  const received = events.map((event) => (typeof event === 'string' ? receivedOf(event) : event));
+  const ofAlerts = events.filter((event) => typeof event !== 'string' || !isOwn(event));
+  const received = ofAlerts.map((event) => (typeof event === 'string' ? receivedOf(event) : event));
   const raised = new Set(account.raised.map(({ id, revision }) => `${cefId(id)} ${ticks(revision)}`));
   const newest = new Map([...account.newest()].map(([id, revision]) => [cefId(id), ticks(revision)]));
   const poisoned = account.poisoned === undefined ? undefined : ticks(account.poisoned);

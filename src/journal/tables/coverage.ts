@@ -22,6 +22,8 @@ export class CoverageTable {
   readonly #all: StatementSync;
   readonly #of: StatementSync;
   readonly #put: StatementSync;
+  readonly #told: StatementSync;
+  readonly #tell: StatementSync;
 
   constructor(database: DatabaseSync) {
     const rows = `
@@ -30,6 +32,8 @@ export class CoverageTable {
       FROM coverage JOIN source ON source.id = coverage.source`;
     this.#all = database.prepare(`${rows} ORDER BY source.source, source.tenant, product`);
     this.#of = database.prepare(`${rows} WHERE coverage.source = ? AND product = ?`);
+    this.#told = database.prepare("SELECT value FROM meta WHERE key = 'coverage-told'");
+    this.#tell = database.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('coverage-told', ?)");
     this.#put = database.prepare('INSERT OR REPLACE INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   }
 
@@ -41,6 +45,20 @@ export class CoverageTable {
       for (const sighting of each) known = covered(known, key, sighting);
       if (known) this.#store(source, known);
     }
+  }
+
+  /** When the sinks were told of it last, and how many records of each product there were then. */
+  told(): { readonly at: number; records(key: ProductKey): number } | undefined {
+    const row = one<{ value: string }>(this.#told);
+    const found = row && toldOf(row.value);
+    if (!found) return undefined;
+    return { at: found.at, records: (key) => found.counts[nameOf(key)] ?? 0 };
+  }
+
+  /** They are told now. */
+  tell(at: number, all: readonly Coverage[]): void {
+    const counts = Object.fromEntries(all.map((each) => [nameOf(each), each.records]));
+    this.#tell.run(JSON.stringify({ at, counts }));
   }
 
   all(): Coverage[] {
@@ -70,6 +88,21 @@ function coverageOf(row: CoverageRow): Coverage {
         : undefined,
     lateness: countsOf(row.lateness),
   };
+}
+
+type ProductKey = Pick<Coverage, 'source' | 'tenant' | 'product'>;
+
+const nameOf = ({ source, tenant, product }: ProductKey) => JSON.stringify([source, tenant, product]);
+
+/** What cannot be read is forgotten: it is told anew from now on. */
+function toldOf(text: string): { at: number; counts: Record<string, number> } | undefined {
+  try {
+    const { at, counts } = JSON.parse(text) as { at?: unknown; counts?: unknown };
+    if (typeof at !== 'number' || typeof counts !== 'object' || counts === null) return undefined;
+    return { at, counts: counts as Record<string, number> };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Nothing that is worth losing a journal for. */

@@ -1,0 +1,31 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { JournalStats } from '../../src/core/journal.ts';
+import { watchStats } from '../../src/observe/look.ts';
+
+const found = { bytes: 7 } as JournalStats;
+
+describe('watchStats()', () => {
+  it('looks at once and every ten seconds, and says when the journal does not answer', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const seen: (JournalStats | undefined)[] = [];
+    const rarely = vi.fn();
+    let answers = true;
+    const stats = async () => {
+      if (!answers) throw new Error('lost');
+      return found;
+    };
+    const watch = watchStats(stats, { often: (now) => void seen.push(now), rarely });
+    await vi.advanceTimersByTimeAsync(0);
+    answers = false;
+    await vi.advanceTimersByTimeAsync(10_000);
+    answers = true;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(seen).toEqual([found, undefined, found]);
+    expect(rarely).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(600_000 - 20_000);
+    expect(rarely).toHaveBeenCalledTimes(2);
+    watch.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
