@@ -239,7 +239,7 @@ export const configSchema = z.strictObject({
         ),
       maxBytes: size({ min: '64MiB' })
         .prefault('2GiB')
-        .describe('Room of the journal. When what is undelivered fills it, sources pause.'),
+        .describe('Room of the journal. When what is undelivered fills it, but for 1 %, sources pause.'),
       retention: duration()
         .prefault('7d')
         .describe('How long delivered records are kept, while there is room.'),
