@@ -19,10 +19,10 @@ import { News } from './observe/news.ts';
 import { reportOn } from './observe/report.ts';
 import { openServer } from './observe/server.ts';
 import { Vitals } from './observe/vitals.ts';
-import { reconcileAll } from './parts/comparable.ts';
 import { keyOf } from './parts/key.ts';
 import type { Watch } from './parts/part.ts';
 import { type Changed, Parts } from './parts/parts.ts';
+import { reconcileAll } from './parts/reconciling.ts';
 import { progressOf } from './sources/index.ts';
 
 /** What the relay is given from outside besides its config. */

@@ -125,13 +125,14 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     ).makeOptionMandatory();
   command(
     'reconcile',
-    'list what Graph has against what each sink was given; exit code 1 when something is missing',
+    'list what Graph has against what each sink was given; exit code 1 when something is missing and stays so',
     async () => (await import('./reconcile.ts')).reconcileCommand,
   )
     .addOption(config())
     .addOption(json())
     .addOption(time('--from', 'beginning'))
-    .addOption(time('--to', 'end'));
+    .addOption(time('--to', 'end'))
+    .option('--fix', 'deliver what is missing, marked as repair, and refill gaps');
 
   const sinks = program
     .command('sinks')

@@ -1,4 +1,10 @@
-import type { Deviation, Reconciled, ReconcileStep } from '../core/reconciled.ts';
+import type {
+  Deviation,
+  Reconciled,
+  ReconcileResult,
+  ReconcileStep,
+  RefilledGap,
+} from '../core/reconciled.ts';
 import { spellCount } from '../lib/spell.ts';
 import type { Colors } from './io.ts';
 import { type Cell, type Paint, plain, table } from './table.ts';
@@ -14,9 +20,20 @@ export function stepText({ source, from, to, at, listed, missing }: ReconcileSte
 }
 
 /** What came out, for people. */
-export function reconcileText(results: readonly Reconciled[], colors: Colors): string {
-  if (results.length === 0) return 'no source of the config can be compared\n';
-  return `${results.map((result) => resultLines(result, colors).join('\n')).join('\n\n')}\n`;
+export function reconcileText({ sources, gaps }: ReconcileResult, colors: Colors): string {
+  if (sources.length === 0) return 'no source of the config can be compared\n';
+  const parts = [...sources.map((result) => resultLines(result, colors)), refilled(gaps)];
+  return `${parts
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function refilled(gaps: readonly RefilledGap[]): string[] {
+  return gaps.map(({ sink, records, lost }) => {
+    const not = lost > 0 ? `; at most ${lost} of them cannot be had again` : '';
+    return `a gap of ${plain(sink)} (at most ${spellCount(records, 'record')}) has been refilled with what Graph still has${not}`;
+  });
 }
 
 function resultLines(result: Reconciled, colors: Colors): string[] {
@@ -45,6 +62,7 @@ function resultLines(result: Reconciled, colors: Colors): string[] {
     ...(complete
       ? []
       : [colors.red(`  it was ended at ${seconds(to)}: what comes after that is not compared`)]),
+    ...left(result, colors),
     `  ${verdict(result, colors)}`,
   ];
 }
@@ -79,9 +97,23 @@ function extra({ extra: found }: Reconciled): string[] {
   ];
 }
 
+const WHY = {
+  'no-room': 'there is no free room in the journal at present',
+  'not-back': 'the sink has taken nothing since its gap',
+  'no-sink': 'the journal does not know the sink',
+} as const;
+
+function left({ left: found }: Reconciled, colors: Colors): string[] {
+  return found.map(({ sink, why, records }) =>
+    colors.yellow(`  not repaired: ${spellCount(records, 'record')} for ${plain(sink)}: ${WHY[why]}`),
+  );
+}
+
 function verdict({ sinks }: Reconciled, colors: Colors): string {
-  const missing = sinks.filter((sink) => sink.missing > 0).map(({ sink }) => plain(sink));
-  if (missing.length === 0) return colors.green('nothing is missing');
+  const short = sinks.filter(({ missing }) => missing > 0);
+  const missing = short.filter((sink) => sink.repaired < sink.missing).map(({ sink }) => plain(sink));
+  if (short.length === 0) return colors.green('nothing is missing');
+  if (missing.length === 0) return colors.green('what is missing is in the journal now, and on its way');
   return colors.red(`something is missing at ${missing.join(', ')}`);
 }
 

@@ -1,13 +1,15 @@
 import { loadConfig } from '../config/load.ts';
 import { secretsOf } from '../config/secrets.ts';
 import { askRelay } from '../control/client.ts';
-import { UsageError } from '../core/errors.ts';
-import type { Reconciled, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
+import { RelayError, UsageError } from '../core/errors.ts';
+import type { Journal } from '../core/journal.ts';
+import type { Reconciled, ReconcileResult, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
 import { isoOfTicks } from '../core/ticks.ts';
 import { Closers } from '../lib/closers.ts';
 import { openGraph } from '../net/graph.ts';
 import { openLogger } from '../observe/logger.ts';
-import { comparable, reconcileAll } from '../parts/comparable.ts';
+import { comparable } from '../parts/comparable.ts';
+import { type ReconcilingJournal, reconcileAll } from '../parts/reconciling.ts';
 import { openStopped } from './administer.ts';
 import { colorsFor, type Io, isTerminal } from './io.ts';
 import { reconcileText, stepText } from './reconcile-text.ts';
@@ -18,6 +20,7 @@ export interface ReconcileFlags {
   readonly json?: boolean;
   readonly from: string;
   readonly to: string;
+  readonly fix?: boolean;
 }
 
 /** Tries at one request to Graph: somebody waits for the answer, or for the reason why there is none. */
@@ -27,34 +30,32 @@ const ATTEMPTS = 5;
  * Lists what Graph has in a range against what each sink was given: has the relay do it that runs, or does it itself when
  * none runs (K9).
  *
- * @returns the exit code: 0 nothing is missing, 1 something is, or not all could be compared
+ * @returns the exit code: 0 nothing is missing, or it is no more; 1 something is, or not all could be compared
  */
 export async function reconcileCommand(flags: ReconcileFlags, io: Io): Promise<number> {
   const nowMs = Date.now();
   const [from, to] = [timeOf('--from', flags.from, nowMs), timeOf('--to', flags.to, nowMs)];
   if (from >= to) throw new UsageError(`--from ${flags.from} is not before --to ${flags.to}`);
-  const wish = { from: isoOfTicks(from), to: isoOfTicks(to) };
+  const wish = { from: isoOfTicks(from), to: isoOfTicks(to), fix: flags.fix === true };
   const line = isTerminal(io.stderr) && !flags.json ? progressLine(io.stderr) : undefined;
-  const results = await ask(flags, wish, (step) => line?.show(stepText(step)), io).finally(() =>
+  const result = await ask(flags, wish, (step) => line?.show(stepText(step)), io).finally(() =>
     line?.clear(),
   );
   io.stdout.write(
-    flags.json
-      ? `${JSON.stringify({ sources: results }, null, 2)}\n`
-      : reconcileText(results, colorsFor(io.stdout, io.env)),
+    flags.json ? `${JSON.stringify(result, null, 2)}\n` : reconcileText(result, colorsFor(io.stdout, io.env)),
   );
-  return results.some(isShort) ? 1 : 0;
+  return result.sources.some(isShort) ? 1 : 0;
 }
 
 const isShort = ({ complete, sinks, unread }: Reconciled): boolean =>
-  !complete || unread.length > 0 || sinks.some(({ missing }) => missing > 0);
+  !complete || unread.length > 0 || sinks.some(({ missing, repaired }) => missing > repaired);
 
 async function ask(
   flags: ReconcileFlags,
   wish: ReconcileWish,
   progress: (step: ReconcileStep) => void,
   io: Io,
-): Promise<readonly Reconciled[]> {
+): Promise<ReconcileResult> {
   const env = io.env && { env: io.env };
   // Of a relay that runs nothing is needed but its place; it has the secrets.
   const { state } = loadConfig(flags.config, { needs: [], ...env }).config;
@@ -64,7 +65,7 @@ async function ask(
   const log = openLogger('warn', io.stderr, secretsOf(config));
   const closers = new Closers();
   try {
-    const journal = closers.add('journal', await openStopped(state, io));
+    const journal = whichDoesNotWait(closers.add('journal', await openStopped(state, io)));
     const graphs = new Map(
       config.tenants.map((settings) => {
         const observer = { requested: () => {}, throttled: () => {} };
@@ -78,6 +79,24 @@ async function ask(
   } finally {
     await closers.close();
   }
+}
+
+/** Without a relay nothing makes room in a journal that is full. */
+function whichDoesNotWait(journal: Journal): ReconcilingJournal {
+  const room = async () => {
+    const { paused } = await journal.stats();
+    if (paused)
+      throw new RelayError('the journal is full of what sinks still need: start the relay, and try again');
+  };
+  return {
+    room,
+    checkpoint: (key) => journal.checkpoint(key),
+    compare: (window) => journal.compare(window),
+    follows: (sink, ids) => journal.follows(sink, ids),
+    repair: (missing) => journal.repair(missing),
+    gaps: () => journal.gaps(),
+    closeGap: (gap) => journal.closeGap(gap),
+  };
 }
 
 /** One line of a terminal that is written again and again. */

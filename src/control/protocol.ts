@@ -1,5 +1,5 @@
 import type { DeadLetterChoice, Forgotten, Handled, Journal } from '../core/journal.ts';
-import type { Reconciled, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
+import type { ReconcileResult, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
 import type { Task } from '../core/task.ts';
 import { ticksOf } from '../core/ticks.ts';
 
@@ -25,7 +25,7 @@ export interface ControlCommands {
   forget(argument: { readonly sink: string }): Promise<Forgotten>;
   retry(choice: DeadLetterChoice): Promise<Handled>;
   drop(choice: DeadLetterChoice): Promise<Handled>;
-  reconcile(wish: ReconcileWish, task: Task<ReconcileStep>): Promise<readonly Reconciled[]>;
+  reconcile(wish: ReconcileWish, task: Task<ReconcileStep>): Promise<ReconcileResult>;
 }
 export type ControlCommand = keyof ControlCommands;
 
@@ -89,9 +89,9 @@ function choiceOf(argument: unknown): DeadLetterChoice | undefined {
 }
 
 function wishOf(argument: unknown): ReconcileWish | undefined {
-  const { from, to } = asObject(argument);
+  const { from, to, fix } = asObject(argument);
   const isTime = (value: unknown): value is string => ticksOf(value) !== undefined;
-  return isTime(from) && isTime(to) ? { from, to } : undefined;
+  return isTime(from) && isTime(to) && typeof fix === 'boolean' ? { from, to, fix } : undefined;
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> {

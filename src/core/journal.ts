@@ -65,6 +65,8 @@ export interface Comparison extends SourceKey {
   readonly to: bigint;
   /** What the far end has now. */
   readonly records: readonly Pick<SourceRecord, 'id' | 'revision' | 'unwanted'>[];
+  /** As for {@link Append}. */
+  readonly updates: 'all' | 'none';
 }
 
 /** What has become of a record that a source lists, for one sink. */
@@ -105,6 +107,43 @@ export interface Extra {
   readonly replaced: number;
   /** The far end does not show it any more. */
   readonly gone: number;
+}
+
+/** Records that were found missing, to be kept and marked as `repair`. */
+export interface Repair extends SourceKey {
+  readonly records: readonly SourceRecord[];
+  /** The only sink that was not given them. Left out: they were never read, and are for all. */
+  readonly sink?: string;
+  /** As for {@link Append}. */
+  readonly updates: 'all' | 'none';
+}
+
+export interface Repaired {
+  /** So many were kept; the others were not missing any more. */
+  readonly records: number;
+  /**
+   * Why none was. `no-room`: there is no free room at present; `not-back`: the sink has taken nothing since its gap;
+   * `no-sink`: the journal has no such sink, or it is not in the config.
+   */
+  readonly why?: 'no-room' | 'not-back' | 'no-sink';
+}
+
+/** What a sink was knowingly not given, until it has been refilled (K6). */
+export interface Gap {
+  readonly id: number;
+  readonly sink: string;
+  /** At most. */
+  readonly records: number;
+  /** By their revisions (ticks), ends included. */
+  readonly ranges: readonly (SourceKey & {
+    readonly from: bigint;
+    readonly to: bigint;
+    readonly records: number;
+  })[];
+  /** When records were let go of last, milliseconds since 1970. */
+  readonly grownMs: number;
+  /** The sink has not come on since. */
+  readonly open: boolean;
 }
 
 /** A sink's committed position: where it goes on from. Its numbers are those of the events up to the cursor. */
@@ -404,6 +443,26 @@ export interface Journal {
 
   /** What has become of what a source lists (K5); of none of it, when the source has never been read. */
   compare(window: Comparison): Promise<Compared>;
+
+  /**
+   * Keeps what was found missing, in one transaction; what has come meanwhile is left out. For one sink it takes free
+   * room only. Waits for nothing; give it no more than some hundred records.
+   *
+   * @throws {JournalUnavailableError} what became of it is not known; comparing again tells
+   */
+  repair(missing: Repair): Promise<Repaired>;
+
+  /** The gaps of all sinks that are in the config. */
+  gaps(): Promise<readonly Gap[]>;
+
+  /** A gap has been refilled as far as that can be. `false`: it has grown since, and stays. */
+  closeGap(gap: Pick<Gap, 'id' | 'grownMs'>): Promise<boolean>;
+
+  /** When a source was last compared by schedule, milliseconds since 1970. */
+  reconciledAt(key: SourceKey): Promise<number | undefined>;
+
+  /** It was, now. A source that has never been read is passed over. */
+  noteReconciled(key: SourceKey, atMs: number): Promise<void>;
 
   /** Which products were seen, and how. */
   coverage(): Promise<readonly Coverage[]>;

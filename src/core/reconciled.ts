@@ -1,4 +1,4 @@
-import type { SourceKey } from './journal.ts';
+import type { Repaired, SourceKey } from './journal.ts';
 
 /** A range that somebody wants compared; times as ISO 8601 with zone. */
 export interface ReconcileWish {
@@ -6,6 +6,23 @@ export interface ReconcileWish {
   readonly from: string;
   /** … until before here. */
   readonly to: string;
+  /** What is missing is put in the journal, so that it is delivered. */
+  readonly fix: boolean;
+}
+
+/** A gap that has been refilled as far as that can be. */
+export interface RefilledGap {
+  readonly sink: string;
+  /** At most so many records were in it. */
+  readonly records: number;
+  /** At most so many of them cannot be had again: their source is not in the config any more, or lists nothing. */
+  readonly lost: number;
+}
+
+/** What came of a wish. */
+export interface ReconcileResult {
+  readonly sources: readonly Reconciled[];
+  readonly gaps: readonly RefilledGap[];
 }
 
 /** How far it is. */
@@ -29,7 +46,13 @@ export const verdicts = [
   'replaced',
 ] as const;
 export type Verdict = (typeof verdicts)[number];
-export type Counts = Readonly<Record<Verdict, number>>;
+
+/** What became of all records at one sink. */
+export interface SinkCounts extends Readonly<Record<Verdict, number>> {
+  readonly sink: string;
+  /** So many of the missing ones have been put in the journal. */
+  readonly repaired: number;
+}
 
 /** Of one sink, product and hour: what is not simply there. */
 export interface Deviation {
@@ -52,7 +75,13 @@ export interface Reconciled extends SourceKey {
   readonly complete: boolean;
   /** Records that the source lists. */
   readonly listed: number;
-  readonly sinks: readonly (Counts & { readonly sink: string })[];
+  readonly sinks: readonly SinkCounts[];
+  /** What is missing and was not put in the journal, though it should have been. */
+  readonly left: readonly {
+    readonly sink: string;
+    readonly why: NonNullable<Repaired['why']>;
+    readonly records: number;
+  }[];
   readonly deviations: readonly Deviation[];
   /** Was told, and is not listed any more: a newer revision took its place (as it should be), or it is gone. */
   readonly extra: readonly { readonly hour: string; readonly replaced: number; readonly gone: number }[];

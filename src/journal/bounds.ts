@@ -10,6 +10,7 @@ import type { FollowedTable } from './tables/followed.ts';
 import type { GapTable } from './tables/gaps.ts';
 import type { LedgerTable } from './tables/ledger.ts';
 import type { MemoryTable } from './tables/memory.ts';
+import type { RepairedTable } from './tables/repaired.ts';
 import type { SinkRow, SinkTable } from './tables/sinks.ts';
 import type { SourceTable } from './tables/sources.ts';
 
@@ -54,6 +55,7 @@ export interface BoundsOptions {
   readonly sinks: SinkTable;
   readonly followed: FollowedTable;
   readonly gaps: GapTable;
+  readonly repaired: RepairedTable;
   readonly ledger: LedgerTable;
   readonly memory: MemoryTable;
   readonly sources: SourceTable;
@@ -294,6 +296,7 @@ export class Bounds {
     this.#options.followed.deleteSink(orphan.name);
     this.#options.ledger.deleteSink(orphan.name);
     this.#options.gaps.deleteSink(orphan.name);
+    this.#options.repaired.deleteSink(orphan.name);
     this.#options.told.warn(
       { sink: orphan.name, cursor: orphan.cursor },
       `a sink that is not in the config is let go of with its backlog: ${why}`,

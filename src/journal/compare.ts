@@ -1,10 +1,11 @@
 import { compareCursors } from '../core/cursor.ts';
-import type { Comparison, Cursor, Extra, Fate } from '../core/journal.ts';
+import type { Comparison, Cursor, Extra, Fate, SourceKey } from '../core/journal.ts';
 import { msOfTicks } from '../core/ticks.ts';
 import type { Known, Since } from './outcome.ts';
 import type { GapRow, GapTable } from './tables/gaps.ts';
 import type { LedgerTable } from './tables/ledger.ts';
 import type { MemoryTable } from './tables/memory.ts';
+import type { RepairedTable } from './tables/repaired.ts';
 import { keyText } from './tables/row.ts';
 import type { SinkRow } from './tables/sinks.ts';
 
@@ -12,14 +13,20 @@ const HOUR_MS = 3_600_000;
 
 type Record = Comparison['records'][number];
 
+/** Of which source, and what of it is wanted. */
+type Question = SourceKey & Pick<Comparison, 'updates'>;
+
 export interface ComparingTables {
   readonly memory: MemoryTable;
   readonly ledger: LedgerTable;
   readonly gaps: GapTable;
+  readonly repaired: RepairedTable;
 }
 
 /** What is remembered of a record that is listed. */
 export interface Recalled {
+  /** The number of the source. */
+  readonly source: number;
   readonly record: Record;
   readonly known: Known;
   /** Where it stands in the journal, or stood. */
@@ -38,11 +45,16 @@ export class Comparing {
   recall(source: number, record: Record): Recalled {
     const { memory } = this.#tables;
     const known = memory.recall(source, record);
-    return { record, known, place: memory.place(source, record), since: memory.since(source) };
+    return { source, record, known, place: memory.place(source, record), since: memory.since(source) };
+  }
+
+  /** It has never been put in the journal. */
+  isUnread(recalled: Recalled, updates: Comparison['updates']): boolean {
+    return recalled.place === undefined && fateOf(recalled, updates) === 'unread';
   }
 
   /** What became of each record at a sink. */
-  fates(row: SinkRow, { source, tenant }: Comparison, recalled: readonly Recalled[]): Fate[] {
+  fates(row: SinkRow, { source, tenant, updates }: Question, recalled: readonly Recalled[]): Fate[] {
     const gaps = this.#tables.gaps.of(row.name);
     const isMissed = ({ revision }: Record) =>
       gaps.some(({ ranges }) =>
@@ -55,8 +67,9 @@ export class Comparing {
         ),
       );
     return recalled.map((each) => {
-      if (each.place) return this.#fateAt(row, gaps, each.place);
-      const fate = fateOf(each);
+      const place = this.#tables.repaired.place(each.source, row.name, each.record) ?? each.place;
+      if (place) return this.#fateAt(row, gaps, place);
+      const fate = fateOf(each, updates);
       // It may have been in the gap. That it was not, nobody can say any more.
       return fate === 'unknown' && isMissed(each.record) ? 'in-gap' : fate;
     });
@@ -87,12 +100,13 @@ export class Comparing {
 }
 
 /** What became of a record that has no place in the journal. */
-function fateOf({ record, known, since }: Recalled): Exclude<Fate, 'in-gap'> {
+function fateOf({ record, known, since }: Recalled, updates: Comparison['updates']): Exclude<Fate, 'in-gap'> {
   // Remembered without a place: `updates` did not want it.
   if (known.fingerprints.length > 0) return 'unwanted';
   const { newest } = known;
   if (newest !== undefined && newest > record.revision) return 'replaced';
   // Its row has gone: it was told, or nobody knows. What was never told is a later one than the newest that was.
   if (newest === record.revision || record.revision < since.seen) return 'unknown';
-  return record.unwanted && newest === undefined ? 'unwanted' : 'unread';
+  const isWanted = newest === undefined ? !record.unwanted : updates === 'all';
+  return isWanted ? 'unread' : 'unwanted';
 }

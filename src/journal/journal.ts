@@ -15,6 +15,7 @@ import type {
   DeadLetterChoice,
   Fault,
   Forgotten,
+  Gap,
   Handled,
   Journal,
   JournalOpening,
@@ -23,6 +24,8 @@ import type {
   Moved,
   Position,
   RecordId,
+  Repair,
+  Repaired,
   Search,
   Searched,
   SinkRegistration,
@@ -288,6 +291,28 @@ class WorkerJournal implements Journal {
       ...(unwanted && { unwanted }),
     }));
     return await this.#askPatiently('compare', { ...rest, records: bare });
+  }
+
+  async repair(missing: Repair): Promise<Repaired> {
+    const repaired = await this.ask('repair', missing);
+    if (repaired.records > 0) this.#wake();
+    return repaired;
+  }
+
+  gaps(): Promise<readonly Gap[]> {
+    return this.#askPatiently('gaps', undefined);
+  }
+
+  closeGap({ id, grownMs }: Pick<Gap, 'id' | 'grownMs'>): Promise<boolean> {
+    return this.ask('closeGap', { id, grownMs });
+  }
+
+  reconciledAt(key: SourceKey): Promise<number | undefined> {
+    return this.#askPatiently('reconciledAt', key);
+  }
+
+  noteReconciled({ source, tenant }: SourceKey, atMs: number): Promise<void> {
+    return this.ask('noteReconciled', { source, tenant, atMs });
   }
 
   coverage(): Promise<readonly Coverage[]> {

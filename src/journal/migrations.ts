@@ -190,4 +190,23 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX gap_of ON gap (sink);
   `,
+  `
+  -- Records that were journaled anew for one sink alone, because it was not given them: where they stand. The rows go
+  -- with those of \`seen\`, but not while the sink has a gap, and with the row of the sink.
+  CREATE TABLE repaired (
+    source INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    sink TEXT NOT NULL,
+    batch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (source, revision, id, sink)
+  ) STRICT, WITHOUT ROWID;
+
+  -- When a source was last compared by schedule; milliseconds since 1970.
+  CREATE TABLE reconciled (
+    source INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

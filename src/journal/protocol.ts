@@ -10,12 +10,15 @@ import type {
   DeadLetterChoice,
   Fault,
   Forgotten,
+  Gap,
   Handled,
   JournalOpening,
   JournalStats,
   Moved,
   Position,
   RecordId,
+  Repair,
+  Repaired,
   Search,
   Searched,
   SinkRegistration,
@@ -70,6 +73,11 @@ export interface JournalMethods {
   /** `undefined`: nothing comes after the cursor yet. */
   read(cursor: Cursor): RawChunk | undefined;
   compare(window: Comparison): Compared;
+  repair(missing: Repair): Promise<Repaired>;
+  gaps(): readonly Gap[];
+  closeGap(gap: Pick<Gap, 'id' | 'grownMs'>): Promise<boolean>;
+  reconciledAt(key: SourceKey): number | undefined;
+  noteReconciled(what: SourceKey & { readonly atMs: number }): Promise<void>;
   stats(): JournalStats;
   coverage(): readonly Coverage[];
   forget(which: { sink: string; always: boolean }): Promise<Forgotten>;

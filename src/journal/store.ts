@@ -15,12 +15,15 @@ import type {
   Follow,
   Forgotten,
   Found,
+  Gap,
   Handled,
   JournalOpening,
   JournalStats,
   Numbering,
   Position,
   RecordId,
+  Repair,
+  Repaired,
   Search,
   Searched,
   SinkRegistration,
@@ -53,6 +56,7 @@ import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } 
 import { newNumbering } from './numbering.ts';
 import { changesOf, judge, type Verdict } from './outcome.ts';
 import type { AppendFor, JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
+import { Repairing } from './repairing.ts';
 import { checkStructure } from './structure.ts';
 import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
@@ -62,6 +66,7 @@ import { FollowedTable } from './tables/followed.ts';
 import { GapTable } from './tables/gaps.ts';
 import { LedgerTable } from './tables/ledger.ts';
 import { MemoryTable } from './tables/memory.ts';
+import { RepairedTable } from './tables/repaired.ts';
 import { type SinkRow, SinkTable } from './tables/sinks.ts';
 import { SourceTable } from './tables/sources.ts';
 import type { OwnNote } from './telling.ts';
@@ -110,6 +115,9 @@ export class Store {
   readonly #followed: FollowedTable;
   readonly #gaps: GapTable;
   readonly #ledger: LedgerTable;
+  readonly #repaired: RepairedTable;
+  readonly #comparing: Comparing;
+  readonly #repairing: Repairing;
   readonly #deadLetters: DeadLetterTable;
   readonly #coverage: CoverageTable;
   readonly #bounds: Bounds;
@@ -144,6 +152,7 @@ export class Store {
     this.#followed = new FollowedTable(database);
     this.#gaps = new GapTable(database, distrust);
     this.#ledger = new LedgerTable(database, this.#batches, distrust);
+    this.#repaired = new RepairedTable(database);
     this.#deadLetters = new DeadLetterTable(database, distrust);
     this.#coverage = new CoverageTable(database);
     this.#checkPlaces(distrust);
@@ -153,6 +162,7 @@ export class Store {
       sinks: this.#sinks,
       followed: this.#followed,
       gaps: this.#gaps,
+      repaired: this.#repaired,
       ledger: this.#ledger,
       memory: this.#memory,
       sources: this.#sources,
@@ -168,6 +178,17 @@ export class Store {
           else notify({ level: 'info', fields, message: 'the journal has room again: the sources go on' });
         },
       },
+    });
+    const [memory, ledger, gaps, repaired] = [this.#memory, this.#ledger, this.#gaps, this.#repaired];
+    this.#comparing = new Comparing({ memory, ledger, gaps, repaired });
+    this.#repairing = new Repairing({
+      batches: this.#batches,
+      sinks: this.#sinks,
+      gaps,
+      memory,
+      repaired,
+      comparing: this.#comparing,
+      bounds: this.#bounds,
     });
     markRunning(database);
     this.#bounds.look();
@@ -210,6 +231,7 @@ export class Store {
     const mostRows = Math.max(1_000, 2 * page.records.length);
     this.#memory.prune(source, page.floor, mostRows);
     this.#bounds.pruneMemory(mostRows);
+    this.#repaired.prune(source, this.#memory.since(source).seen, mostRows);
     this.#bounds.pruneLedger(mostRows);
     this.#bounds.pruneFollowed(source, page.floor, mostRows);
     const since = this.#memory.since(source);
@@ -330,8 +352,7 @@ export class Store {
 
   /** Where each sink goes on from. */
   places(): ReadonlyMap<string, Position> {
-    const registered = [...this.#sinks.all().values()].filter(({ orphaned }) => orphaned === null);
-    return new Map(registered.map((row) => [row.name, positionOf(row)]));
+    return new Map(this.#registered().map((row) => [row.name, positionOf(row)]));
   }
 
   /** Write. Their places are the present ones; what is let go of in the same transaction may move them. */
@@ -387,6 +408,7 @@ export class Store {
     this.#sinks.delete(row.name);
     this.#followed.rename(row.name, name);
     this.#gaps.rename(row.name, name);
+    this.#repaired.rename(row.name, name);
     this.#ledger.rename(row.name, name);
     this.#deadLetters.rename(row.name, name);
     this.#batches.retarget(row.name, name, row.cursor);
@@ -449,14 +471,49 @@ export class Store {
   compare(window: Comparison): Compared {
     const { from, to, records } = window;
     const source = this.#sources.idOf(window);
-    const rows = [...this.#sinks.all().values()].filter(({ orphaned }) => orphaned === null);
     if (source === undefined) return { fates: new Map(), extra: [] };
-    const comparing = new Comparing({ memory: this.#memory, ledger: this.#ledger, gaps: this.#gaps });
-    const known = records.map((record) => comparing.recall(source, record));
+    const known = records.map((record) => this.#comparing.recall(source, record));
     return {
-      fates: new Map(rows.map((row) => [row.name, comparing.fates(row, window, known)])),
-      extra: comparing.extra(source, from, to, records),
+      fates: new Map(this.#registered().map((row) => [row.name, this.#comparing.fates(row, window, known)])),
+      extra: this.#comparing.extra(source, from, to, records),
     };
+  }
+
+  /** Write. */
+  repair(missing: Repair): Repaired {
+    const source = this.#sources.idOf(missing);
+    const now = this.#clock.wall();
+    if (source === undefined) return { records: 0 };
+    if (missing.sink !== undefined) return this.#repairing.forSink(source, missing, now);
+    return this.#repairing.forAll(source, missing, now);
+  }
+
+  gaps(): Gap[] {
+    return this.#registered().flatMap(({ name }) =>
+      this.#gaps.of(name).map(({ id, sink, records, ranges, grown, ended }) => {
+        return { id, sink, records, ranges, grownMs: grown, open: ended === null };
+      }),
+    );
+  }
+
+  /** Write. */
+  closeGap({ id, grownMs }: Pick<Gap, 'id' | 'grownMs'>): boolean {
+    return this.#gaps.close(id, grownMs);
+  }
+
+  reconciledAt(key: SourceKey): number | undefined {
+    const source = this.#sources.idOf(key);
+    return source === undefined ? undefined : this.#sources.reconciledAt(source);
+  }
+
+  /** Write. */
+  noteReconciled(key: SourceKey, atMs: number): void {
+    const source = this.#sources.idOf(key);
+    if (source !== undefined) this.#sources.noteReconciled(source, atMs);
+  }
+
+  #registered(): SinkRow[] {
+    return [...this.#sinks.all().values()].filter(({ orphaned }) => orphaned === null);
   }
 
   read(cursor: Cursor): RawChunk | undefined {
@@ -496,6 +553,7 @@ export class Store {
     this.#sinks.delete(name);
     this.#followed.deleteSink(name);
     this.#gaps.deleteSink(name);
+    this.#repaired.deleteSink(name);
     this.#ledger.deleteSink(name);
     return 'forgotten';
   }

@@ -114,6 +114,14 @@ serve<JournalMethods>(port, {
   follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
   read: (cursor) => guarded((store) => store.read(cursor)),
   compare: (window) => guarded((store) => store.compare(window)),
+  repair(missing) {
+    healing?.checkRoom();
+    return write((store) => store.repair(missing));
+  },
+  gaps: () => guarded((store) => store.gaps()),
+  closeGap: (gap) => write((store) => store.closeGap(gap)),
+  reconciledAt: (key) => guarded((store) => store.reconciledAt(key)),
+  noteReconciled: ({ atMs, ...key }) => write((store) => store.noteReconciled(key, atMs)),
   stats: () => guarded((store) => store.stats()),
   coverage: () => guarded((store) => store.coverage()),
   forget: ({ sink, always }) => write((store) => store.forget(sink, always)),

@@ -1,16 +1,15 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.ts';
 import { buildPlugin } from '../core/plugin.ts';
-import type { Reconciled, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
-import type { Task } from '../core/task.ts';
-import { ticksOf } from '../core/ticks.ts';
 import type { Graph } from '../net/graph.ts';
-import { type Listing, type ReconcileOptions, reconcile } from '../pipeline/reconcile.ts';
+import type { Listing, ReconcileOptions } from '../pipeline/reconcile.ts';
 import { sources } from '../sources/index.ts';
+
+export type ComparableSource = Pick<ReconcileOptions, 'name' | 'source' | 'updates'>;
 
 /** What can be compared: sources that can list, and sinks. */
 export interface Comparable {
-  readonly sources: readonly { readonly name: string; readonly source: Listing }[];
+  readonly sources: readonly ComparableSource[];
   readonly sinks: ReconcileOptions['sinks'];
 }
 
@@ -43,7 +42,7 @@ export function comparable(
         comparedMs: config.reconcile.window,
         graph: (wanted) => graphs.get(wanted)!,
       });
-      return isListing(source) ? [{ name, source }] : [];
+      return isListing(source) ? [{ name, source, updates: settings.updates }] : [];
     }),
     sinks: config.sinks.map(({ name, match }) => ({ name, match })),
   };
@@ -51,20 +50,4 @@ export function comparable(
 
 function isListing(source: Pick<Listing, 'tenant'> & Partial<Listing>): source is Listing {
   return source.list !== undefined && source.standing !== undefined;
-}
-
-/** Compares all sources, one after the other, as somebody wishes. */
-export async function reconcileAll(
-  { sources, sinks }: Comparable,
-  journal: ReconcileOptions['journal'],
-  wish: ReconcileWish,
-  task: Task<ReconcileStep>,
-): Promise<Reconciled[]> {
-  const [from = 0n, to = 0n] = [ticksOf(wish.from), ticksOf(wish.to)];
-  const results: Reconciled[] = [];
-  for (const { name, source } of sources) {
-    const range = { from, to, byPresentMatch: true };
-    results.push(await reconcile({ name, source, journal, sinks, ...range }, task));
-  }
-  return results;
 }

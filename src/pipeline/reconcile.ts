@@ -1,4 +1,4 @@
-import type { Compared, Fate, Journal, SourceKey } from '../core/journal.ts';
+import type { Compared, Fate, Journal, Repaired, SourceKey } from '../core/journal.ts';
 import { type Match, matches } from '../core/match.ts';
 import {
   type Deviation,
@@ -22,7 +22,7 @@ export interface ReconcileOptions {
   /** Configured name of the source. */
   readonly name: string;
   readonly source: Listing;
-  readonly journal: Pick<Journal, 'checkpoint' | 'compare' | 'follows'>;
+  readonly journal: Pick<Journal, 'checkpoint' | 'compare' | 'follows' | 'room' | 'repair'>;
   readonly sinks: readonly { readonly name: string; readonly match: Match }[];
   /** Ticks: revisions from here … */
   readonly from: bigint;
@@ -30,11 +30,15 @@ export interface ReconcileOptions {
   readonly to: bigint;
   /** What a sink wants by its present `match` and did not by an earlier one is missing, too. */
   readonly byPresentMatch: boolean;
+  /** As the source's own. */
+  readonly updates: 'all' | 'none';
+  /** What is missing is put in the journal. */
+  readonly fix: boolean;
 }
 
 /**
- * Compares what a source lists with what each sink was given, window by window. Changes nothing. Asked to stop, it says
- * how far it came.
+ * Compares what a source lists with what each sink was given, window by window, and puts in the journal what is missing,
+ * if that is wanted. Asked to stop, it says how far it came.
  *
  * @throws {UnavailableError} the source cannot list
  */
@@ -62,16 +66,14 @@ export async function reconcile(
       const standing = (await standingOf(options)) ?? NOTHING_READ;
       const { done, value: window } = await windows.next();
       if (done) break;
-      const compared = await journal.compare({
-        ...key,
-        from: window.from,
-        to: window.to,
-        records: window.records,
-      });
-      if (window.unread) tally.unread(window.unread);
+      const { records, unread } = window;
+      const asked = { ...key, from: window.from, to: window.to, records, updates: options.updates };
+      const compared = await journal.compare(asked);
+      if (unread) tally.unread(unread);
       else tally.extra(compared.extra);
-      for (const { record, fates } of await judged(options, window, compared, standing))
-        tally.add(record, fates);
+      const found = await judged(options, window, compared, standing);
+      for (const each of found) tally.add(each);
+      if (options.fix) tally.repaired(await repair(options, found, signal));
       at = window.to;
     }
   } catch (error) {
@@ -110,7 +112,7 @@ function bounded(
 interface Judged {
   readonly record: SourceRecord;
   /** By the names of the sinks. */
-  readonly fates: ReadonlyMap<string, Verdict>;
+  readonly sinks: ReadonlyMap<string, { readonly fate: Fate; readonly verdict: Verdict }>;
 }
 
 async function judged(
@@ -119,13 +121,18 @@ async function judged(
   { fates }: Compared,
   standing: Standing,
 ): Promise<Judged[]> {
-  const { sinks } = options;
   const bySink = await Promise.all(
-    sinks.map((sink) => verdictsFor(options, sink, records, fates.get(sink.name), standing)),
+    options.sinks.map(async (sink) => {
+      // A sink that the journal does not know.
+      const own = fates.get(sink.name) ?? records.map(() => 'unknown' as const);
+      return { name: sink.name, own, verdicts: await verdictsFor(options, sink, records, own, standing) };
+    }),
   );
   return records.map((record, index) => ({
     record,
-    fates: new Map(sinks.map(({ name }, n) => [name, bySink[n]![index]!])),
+    sinks: new Map(
+      bySink.map(({ name, own, verdicts: all }) => [name, { fate: own[index]!, verdict: all[index]! }]),
+    ),
   }));
 }
 
@@ -133,11 +140,9 @@ async function verdictsFor(
   { name, source, journal, byPresentMatch }: ReconcileOptions,
   sink: ReconcileOptions['sinks'][number],
   records: readonly SourceRecord[],
-  fates: readonly Fate[] | undefined,
+  fates: readonly Fate[],
   { open }: Standing,
 ): Promise<Verdict[]> {
-  // A sink that the journal does not know.
-  if (!fates) return records.map(() => 'unknown');
   const comes = ({ revision }: SourceRecord) =>
     open.some(({ from, to }) => revision >= from && (to === undefined || revision < to));
   const isOwed = (record: SourceRecord, fate: Fate) =>
@@ -173,6 +178,51 @@ function repairOf(key: SourceKey, record: SourceRecord): RelayRecord {
   return { kind, ...key, id, revision, ...told };
 }
 
+/** Most records in one transaction: everybody else waits for it. */
+const MOST_AT_ONCE = 200;
+
+/** What became of what was missing: for each sink, how much was put in the journal, and why the rest was not. */
+interface Mended {
+  readonly sink: string;
+  readonly records: number;
+  readonly why?: Repaired['why'];
+}
+
+/** Puts in the journal what is missing: for all what was never read, for each sink what it alone was not given. */
+async function repair(
+  { name, source, journal, updates, sinks }: ReconcileOptions,
+  found: readonly Judged[],
+  signal: AbortSignal,
+): Promise<Mended[]> {
+  const key = { source: name, tenant: source.tenant, updates };
+  const isMissing = ({ sinks: all }: Judged, sink: string) => all.get(sink)?.verdict === 'missing';
+  const isUnread = ({ sinks: all }: Judged, sink: string) => all.get(sink)?.fate === 'unread';
+  const unread = found.filter((each) =>
+    sinks.some((sink) => isMissing(each, sink.name) && isUnread(each, sink.name)),
+  );
+  const mended: Mended[] = [];
+  for (const some of pieces(unread)) {
+    // As for whatever is read.
+    await journal.room(signal);
+    await journal.repair({ ...key, records: some.map(({ record }) => record) });
+    for (const { name: sink } of sinks)
+      mended.push({ sink, records: some.filter((each) => isMissing(each, sink)).length });
+  }
+  for (const { name: sink } of sinks) {
+    for (const some of pieces(found.filter((each) => isMissing(each, sink) && !isUnread(each, sink)))) {
+      signal.throwIfAborted();
+      const { why } = await journal.repair({ ...key, sink, records: some.map(({ record }) => record) });
+      mended.push({ sink, records: some.length, ...(why && { why }) });
+    }
+  }
+  return mended;
+}
+
+function pieces<T>(all: readonly T[]): T[][] {
+  const count = Math.ceil(all.length / MOST_AT_ONCE);
+  return Array.from({ length: count }, (_, n) => all.slice(n * MOST_AT_ONCE, (n + 1) * MOST_AT_ONCE));
+}
+
 const HOUR_MS = 3_600_000;
 
 /** What comes out, summed up. */
@@ -183,18 +233,30 @@ class Tally {
   readonly #deviations = new Map<string, { -readonly [K in keyof Deviation]: Deviation[K] }>();
   readonly #extra = new Map<number, { replaced: number; gone: number }>();
   readonly #unread: Unread[] = [];
+  readonly #repaired = new Map<string, number>();
+  readonly #left = new Map<string, Reconciled['left'][number]>();
 
-  add({ product, revision }: SourceRecord, fates: ReadonlyMap<string, Verdict>): void {
+  add({ record: { product, revision }, sinks }: Judged): void {
     this.listed++;
-    if ([...fates.values()].includes('missing')) this.missing++;
+    if ([...sinks.values()].some(({ verdict }) => verdict === 'missing')) this.missing++;
     const hour = hourOf(msOfTicks(revision));
-    for (const [sink, verdict] of fates) {
+    for (const [sink, { verdict }] of sinks) {
       this.#countsOf(sink)[verdict]++;
       if (verdict !== 'missing' && verdict !== 'waiting' && verdict !== 'unknown') continue;
       const key = JSON.stringify([sink, product, hour]);
       const row = this.#deviations.get(key) ?? { sink, product, hour, missing: 0, waiting: 0, unknown: 0 };
       row[verdict]++;
       this.#deviations.set(key, row);
+    }
+  }
+
+  repaired(mended: readonly Mended[]): void {
+    for (const { sink, records, why } of mended) {
+      if (why === undefined) this.#repaired.set(sink, (this.#repaired.get(sink) ?? 0) + records);
+      else {
+        const key = JSON.stringify([sink, why]);
+        this.#left.set(key, { sink, why, records: (this.#left.get(key)?.records ?? 0) + records });
+      }
     }
   }
 
@@ -209,13 +271,20 @@ class Tally {
     this.#unread.push(unread);
   }
 
-  result(sinks: readonly string[]): Pick<Reconciled, 'listed' | 'sinks' | 'deviations' | 'extra' | 'unread'> {
+  result(
+    sinks: readonly string[],
+  ): Pick<Reconciled, 'listed' | 'sinks' | 'deviations' | 'extra' | 'unread' | 'left'> {
     const deviations = [...this.#deviations.values()].sort(
       (a, b) => compare(a.sink, b.sink) || compare(a.hour, b.hour) || compare(a.product, b.product),
     );
     return {
       listed: this.listed,
-      sinks: sinks.map((sink) => ({ sink, ...this.#countsOf(sink) })),
+      sinks: sinks.map((sink) => ({
+        sink,
+        ...this.#countsOf(sink),
+        repaired: this.#repaired.get(sink) ?? 0,
+      })),
+      left: [...this.#left.values()],
       deviations,
       extra: [...this.#extra].map(([hourMs, counts]) => ({ hour: hourOf(hourMs), ...counts })),
       unread: this.#unread.map(({ at, to, count, detail }) => ({

@@ -76,7 +76,11 @@ function makeFolder(path: string): string {
 /** A relay has the state, and listens. */
 export async function aRunningRelay(state: string): Promise<Journal> {
   const journal = await open(state);
-  const control = await openControl(state, { ...commandsOn(journal), reconcile: async () => [] }, quiet);
+  const control = await openControl(
+    state,
+    { ...commandsOn(journal), reconcile: async () => ({ sources: [], gaps: [] }) },
+    quiet,
+  );
   onTestFinished(async () => {
     await control.close();
     await journal.close();

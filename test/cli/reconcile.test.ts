@@ -16,6 +16,8 @@ import { startSimulator, writeSimulatorFiles } from '../../src/simulator/index.t
 import { readAll, startCollector } from '../support/collectors.ts';
 
 const patience = { timeout: 20_000 };
+/** More than the overlap and less than from one sweep to the next. */
+const LATE_MS = 600_000;
 
 /** What a command prints, and its exit code. */
 async function run(config: string, flags: Partial<ReconcileFlags> = {}) {
@@ -33,12 +35,13 @@ async function run(config: string, flags: Partial<ReconcileFlags> = {}) {
   return { code, out: out.join(''), err: err.join('') };
 }
 
-/** A relay that has no eye for what is a second late, a simulator, and a receiver. */
+/** A relay that has no eye for what is seconds late, a simulator, and a receiver. */
 async function scene() {
   const directory = mkdtempSync(join(tmpdir(), 'relay-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  const late = { faults: { 'very-late': 0 }, veryLateMs: [2_500, 2_500] } as const;
-  const simulator = await startSimulator({ alerts: 0, rate: 0, ...late });
+  let ahead = 0;
+  const clock = () => Date.now() + ahead;
+  const simulator = await startSimulator({ alerts: 0, rate: 0, veryLateMs: [LATE_MS, LATE_MS], clock });
   onTestFinished(() => simulator.close());
   const receiver = await startCollector('lf', { script: readAll });
   onTestFinished(() => receiver.close());
@@ -70,14 +73,24 @@ server: { listen: 'off' }
       await ended;
     };
   };
-  return { file, simulator, receiver, start };
+  /** What is late is there from now on; by then the relay has read past its time, and its sweep is not due yet. */
+  const passIt = async () => {
+    const since = Date.now() + 2_500;
+    const requests = () => simulator.account.requests.filter(({ at }) => at > since);
+    await expect.poll(() => requests().length, patience).toBeGreaterThan(3);
+    ahead += LATE_MS;
+  };
+  return { file, simulator, receiver, start, passIt };
 }
 
-const idsAt = (events: readonly string[]) => events.map((event) => /externalId=(\S+)/.exec(event)?.[1]);
+/** Ids of alerts; a large one comes in several events. */
+const idsAt = (events: readonly string[]) => [
+  ...new Set(events.map((event) => /externalId=(\S+)/.exec(event)?.[1])),
+];
 
 describe('reconcile', () => {
   it('finds, beside a running relay and without one, what became visible too late', async () => {
-    const { file, simulator, receiver, start } = await scene();
+    const { file, simulator, receiver, start, passIt } = await scene();
     const stop = await start();
     simulator.raise(3);
     await expect.poll(() => idsAt(receiver.events), patience).toHaveLength(3);
@@ -85,8 +98,7 @@ describe('reconcile', () => {
 
     simulator.setFaults({ 'very-late': 1 });
     simulator.raise(5);
-    // It is not there yet, and then the overlap has passed it.
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await passIt();
     const found = await run(file, { json: true });
     expect(found.code).toBe(1);
     const { sources } = JSON.parse(found.out) as { sources: Reconciled[] };
@@ -99,10 +111,24 @@ describe('reconcile', () => {
         sinks: [{ sink: 'siem', given: 3, missing: 5 }],
       },
     ]);
+    const fixed = await run(file, { fix: true });
+    expect(fixed).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('what is missing is in the journal now, and on its way'),
+    });
+    await expect.poll(() => idsAt(receiver.events), patience).toHaveLength(8);
+    const late = simulator.account.raised.slice(3).map(({ id }) => id);
+    const repaired = receiver.events.filter((event) => event.includes('outcome=repair'));
+    expect(idsAt(repaired).sort()).toEqual(late.sort());
+    expect(idsAt(receiver.events.filter((event) => !repaired.includes(event)))).toHaveLength(3);
+    const { length } = receiver.events;
     await stop();
-    const stopped = await run(file);
-    expect(stopped).toMatchObject({ code: 1, err: '' });
-    expect(stopped.out).toContain('something is missing at siem');
+    expect(await run(file, { fix: true })).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringContaining('nothing is missing'),
+    });
+    expect(receiver.events).toHaveLength(length);
   });
 
   it('refuses times that are none, in words', async () => {
@@ -114,7 +140,16 @@ describe('reconcile', () => {
 });
 
 describe('reconcileText()', () => {
-  const counts = { given: 7, waiting: 1, filtered: 2, refused: 0, missing: 3, unknown: 0, replaced: 0 };
+  const counts = {
+    given: 7,
+    waiting: 1,
+    filtered: 2,
+    refused: 0,
+    missing: 3,
+    unknown: 0,
+    replaced: 0,
+    repaired: 0,
+  };
   const result: Reconciled = {
     source: 'alerts',
     tenant: 'contoso',
@@ -135,10 +170,11 @@ describe('reconcileText()', () => {
     ],
     extra: [{ hour: '2026-11-27T03:00:00.000Z', replaced: 4, gone: 1 }],
     unread: [],
+    left: [],
     notes: ['it has never been read'],
   };
   const text = (more: Partial<Reconciled> = {}) =>
-    reconcileText([{ ...result, ...more }], colorsFor(new Writable(), {})).split('\n');
+    reconcileText({ sources: [{ ...result, ...more }], gaps: [] }, colorsFor(new Writable(), {})).split('\n');
 
   it('says it in tables', () => {
     expect(text()).toEqual([
@@ -166,7 +202,7 @@ describe('reconcileText()', () => {
       '  nothing is missing',
       '',
     ]);
-    expect(reconcileText([], colorsFor(new Writable(), {}))).toBe(
+    expect(reconcileText({ sources: [], gaps: [] }, colorsFor(new Writable(), {}))).toBe(
       'no source of the config can be compared\n',
     );
   });

@@ -124,7 +124,7 @@ describe('sinks forget', () => {
         forget: () => journal.forget('old'),
         retry: (choice) => journal.retry(choice),
         drop: (choice) => journal.drop(choice),
-        reconcile: async () => [],
+        reconcile: async () => ({ sources: [], gaps: [] }),
       },
       quiet,
     );

@@ -25,7 +25,7 @@ async function listen(
     forget: vi.fn(async () => 'forgotten' as const),
     retry: vi.fn(async () => handled),
     drop: vi.fn(async () => handled),
-    reconcile: vi.fn(async () => []),
+    reconcile: vi.fn(async () => ({ sources: [], gaps: [] })),
     ...overrides,
   };
   const control = await openControl(directory, commands, log, options);

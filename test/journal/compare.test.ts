@@ -12,7 +12,7 @@ const lake = { ...siem, name: 'lake', required: false } as const;
 const key = { source: 'alerts', tenant: 'contoso' } as const;
 const NOON = Date.UTC(2026, 0, 1, 12);
 const time = (seconds: number) => ticksOfMs(NOON + seconds * 1_000);
-const window = { ...key, from: time(0), to: time(7_200) };
+const window = { ...key, from: time(0), to: time(7_200), updates: 'all' } as const;
 
 let directory: ReturnType<typeof aDirectory>;
 let store: Store;

@@ -46,7 +46,7 @@ function fates(count: number, prefix = 'a', sink = 'siem'): string {
 }
 
 const compare = (records: Comparison['records']) =>
-  store.compare({ source: 'alerts', tenant: 'contoso', from: 1_000n, to: 2_000n, records });
+  store.compare({ source: 'alerts', tenant: 'contoso', from: 1_000n, to: 2_000n, records, updates: 'all' });
 
 function rowsOf(table: string): number {
   const reader = new DatabaseSync(pathsIn(directory.state).journal, { readOnly: true });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/core/errors.ts';
-import type { Compared, Fate } from '../../src/core/journal.ts';
+import type { Compared, Fate, Repair, Repaired } from '../../src/core/journal.ts';
 import type { Match } from '../../src/core/match.ts';
 import type { ReconcileStep } from '../../src/core/reconciled.ts';
 import type { SourceRecord } from '../../src/core/record.ts';
@@ -41,6 +41,8 @@ function scene(
   const world = {
     extra: [] as Compared['extra'],
     windows: [] as Listed[],
+    repairs: [] as Repair[],
+    repairing: ({ records }: Repair): Repaired => ({ records: records.length }),
     before: (_: Listed) => {},
     /** The source has never been read. */
     unread() {
@@ -75,12 +77,19 @@ function scene(
         ),
         extra: world.extra,
       }),
+      room: async () => {},
+      repair: async (missing) => {
+        world.repairs.push(missing);
+        return world.repairing(missing);
+      },
       follows: async (_, ids) => ids.map(({ id }) => id === 'a1'),
     },
     sinks: names.map((name) => ({ name, match: matches[name] ?? {} })),
     from,
     to,
     byPresentMatch: false,
+    updates: 'all',
+    fix: false,
   };
   const steps: ReconcileStep[] = [];
   const stop = new AbortController();
@@ -100,7 +109,16 @@ describe('reconcile()', () => {
       { time: '10:10:00', fates: { siem: 'unknown', lake: 'refused' } },
       { time: '10:20:00', fates: { siem: 'replaced', lake: 'unwanted' } },
     ]);
-    const none = { given: 0, waiting: 0, filtered: 0, refused: 0, missing: 0, unknown: 0, replaced: 0 };
+    const none = {
+      given: 0,
+      waiting: 0,
+      filtered: 0,
+      refused: 0,
+      missing: 0,
+      unknown: 0,
+      replaced: 0,
+      repaired: 0,
+    };
     const found = await run();
     expect(found).toMatchObject({
       source: 'alerts',
@@ -211,6 +229,43 @@ describe('reconcile()', () => {
       to: '2025-03-04T09:00:00.0000000Z',
       count: null,
       detail,
+    });
+  });
+
+  it('puts in the journal what is missing: for all what was never read, for a sink what it alone was not given', async () => {
+    const { run, world } = scene(
+      [
+        { time: '08:10:00', fates: { siem: 'unread', lake: 'unread' } },
+        { time: '08:20:00', fates: { siem: 'given', lake: 'in-gap' } },
+        { time: '08:30:00', fates: { siem: 'given', lake: 'given' } },
+        { time: '08:40:00', fates: { siem: 'waiting', lake: 'unknown' } },
+        { time: '09:10:00', fates: { siem: 'given', lake: 'in-gap' } },
+        { time: '09:20:00', fates: { siem: 'unread', lake: 'unread' }, more: { severity: 'low' } },
+      ],
+      {},
+      { siem: { severity: ['high'] } },
+    );
+    const found = await run({ fix: true });
+    const key = { source: 'alerts', tenant: 'contoso', updates: 'all' };
+    expect(world.repairs.map(({ records, ...rest }) => [rest, records.map(({ id }) => id)])).toEqual([
+      [key, ['a0']],
+      [{ ...key, sink: 'lake' }, ['a1']],
+      [key, ['a5']],
+      [{ ...key, sink: 'lake' }, ['a4']],
+    ]);
+    expect(found.sinks).toMatchObject([
+      { sink: 'siem', missing: 1, repaired: 1 },
+      { sink: 'lake', missing: 4, repaired: 4 },
+    ]);
+    expect(found.left).toEqual([]);
+  });
+
+  it('K6: says what it had to leave, and why', async () => {
+    const { run, world } = scene([{ time: '08:10:00', fates: { siem: 'given', lake: 'in-gap' } }]);
+    world.repairing = () => ({ records: 0, why: 'no-room' });
+    expect(await run({ fix: true })).toMatchObject({
+      sinks: [{ missing: 0 }, { missing: 1, repaired: 0 }],
+      left: [{ sink: 'lake', why: 'no-room', records: 1 }],
     });
   });
 

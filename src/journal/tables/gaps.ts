@@ -55,6 +55,7 @@ export class GapTable {
   readonly #open: StatementSync;
   readonly #next: StatementSync;
   readonly #put: StatementSync;
+  readonly #close: StatementSync;
   readonly #delete: StatementSync;
 
   constructor(database: DatabaseSync, broken: Broken) {
@@ -63,6 +64,7 @@ export class GapTable {
     this.#open = database.prepare('SELECT * FROM gap WHERE sink = ? AND ended IS NULL');
     this.#next = database.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM gap');
     this.#put = database.prepare('INSERT OR REPLACE INTO gap VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#close = database.prepare('DELETE FROM gap WHERE id = ? AND grown = ? AND ended IS NOT NULL');
     this.#delete = database.prepare('DELETE FROM gap WHERE sink = ?');
   }
 
@@ -86,6 +88,11 @@ export class GapTable {
     const open = this.#openOf(sink);
     if (open) this.#write({ ...open, ended: at });
     return open;
+  }
+
+  /** The gap has been refilled as far as that can be; `false`: it has grown since, or is not there any more. */
+  close(id: number, grown: number): boolean {
+    return Number(this.#close.run(id, grown).changes) > 0;
   }
 
   /** The sink has another name. */

@@ -114,6 +114,12 @@ export const KEPT: readonly Kept[] = [
     key: ['sink', 'source', 'id'],
     without: 'a sink with a match may not be told how alerts end that matched once',
   },
+  {
+    name: 'repaired',
+    key: ['source', 'revision', 'id', 'sink'],
+    without: 'a sink may be given again what it had missed and was given since',
+  },
+  { name: 'reconciled', key: ['source'], without: 'sources are compared sooner than they need to be' },
   { name: 'coverage', key: ['source', 'product'], without: 'status knows less of what was seen' },
 ];
 

@@ -19,6 +19,8 @@ export class SourceTable {
   readonly #byId: StatementSync;
   readonly #next: StatementSync;
   readonly #put: StatementSync;
+  readonly #reconciledAt: StatementSync;
+  readonly #noteReconciled: StatementSync;
   /** Numbers that were asked for; they never change. */
   readonly #ids = new Map<string, number>();
 
@@ -28,6 +30,8 @@ export class SourceTable {
     this.#of = database.prepare('SELECT * FROM source WHERE source = ? AND tenant = ?');
     this.#byId = database.prepare('SELECT source, tenant FROM source WHERE id = ?');
     this.#next = database.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM source');
+    this.#reconciledAt = database.prepare('SELECT at FROM reconciled WHERE source = ?');
+    this.#noteReconciled = database.prepare('INSERT OR REPLACE INTO reconciled VALUES (?, ?)');
     this.#put = database.prepare('INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)');
   }
 
@@ -45,6 +49,15 @@ export class SourceTable {
     const id = this.#ids.get(name) ?? this.#get(key)?.id;
     if (id !== undefined) this.#ids.set(name, id);
     return id;
+  }
+
+  /** When a source was last compared by schedule, milliseconds since 1970. */
+  reconciledAt(id: number): number | undefined {
+    return one<{ at: number }>(this.#reconciledAt, id)?.at;
+  }
+
+  noteReconciled(id: number, at: number): void {
+    this.#noteReconciled.run(id, Math.floor(at));
   }
 
   /** The source that has a number. */
