@@ -23,6 +23,7 @@ import { keyOf } from './parts/key.ts';
 import type { Watch } from './parts/part.ts';
 import { type Changed, Parts } from './parts/parts.ts';
 import { reconcileAll } from './parts/reconciling.ts';
+import { replay } from './pipeline/replay.ts';
 import { progressOf } from './sources/index.ts';
 
 /** What the relay is given from outside besides its config. */
@@ -137,6 +138,10 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const commands: ControlCommands = {
       ...commandsOn(journal),
       reconcile: (wish, task) => reconcileAll(parts.comparable(), journal, wish, task),
+      replay(request, task) {
+        const { sources } = parts.comparable();
+        return replay(request, { journal, sources, isLive: true, steady }, task);
+      },
     };
     closers.add(
       'control socket',

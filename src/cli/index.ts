@@ -134,6 +134,18 @@ function describeProgram(io: Io, ended: (code: number) => void): Command {
     .addOption(time('--to', 'end'))
     .option('--fix', 'deliver what is missing, marked as repair, and refill gaps');
 
+  command(
+    'replay',
+    'tell a sink again what was updated in a range of time, marked as replay; exit code 1 when not all could be',
+    async () => (await import('./replay.ts')).replayCommand,
+  )
+    .addOption(config())
+    .addOption(json())
+    .addOption(new Option('--sink <name>', 'the sink').makeOptionMandatory())
+    .addOption(time('--from', 'beginning'))
+    .addOption(time('--to', 'end'))
+    .option('--max-per-second <n>', 'most records a second', positiveNumber, 100);
+
   const sinks = program
     .command('sinks')
     .description('the sinks that the journal knows; works on a running relay, and on a stopped one’s state');

@@ -12,6 +12,7 @@ import { comparable } from '../parts/comparable.ts';
 import { type ReconcilingJournal, reconcileAll } from '../parts/reconciling.ts';
 import { openStopped } from './administer.ts';
 import { colorsFor, type Io, isTerminal } from './io.ts';
+import { progressLine } from './progress-line.ts';
 import { reconcileText, stepText } from './reconcile-text.ts';
 import { timeOf } from './times.ts';
 
@@ -96,14 +97,5 @@ function whichDoesNotWait(journal: Journal): ReconcilingJournal {
     repair: (missing) => journal.repair(missing),
     gaps: () => journal.gaps(),
     closeGap: (gap) => journal.closeGap(gap),
-  };
-}
-
-/** One line of a terminal that is written again and again. */
-function progressLine(stream: NodeJS.WritableStream) {
-  const CLEAR = '\r\u001b[K';
-  return {
-    show: (text: string) => stream.write(`${CLEAR}${text}`),
-    clear: () => stream.write(CLEAR),
   };
 }

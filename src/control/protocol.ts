@@ -1,5 +1,6 @@
 import type { DeadLetterChoice, Forgotten, Handled, Journal } from '../core/journal.ts';
 import type { ReconcileResult, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
+import type { ReplayProgress, ReplayRequest, ReplayResult } from '../core/replay.ts';
 import type { Task } from '../core/task.ts';
 import { ticksOf } from '../core/ticks.ts';
 
@@ -26,6 +27,7 @@ export interface ControlCommands {
   retry(choice: DeadLetterChoice): Promise<Handled>;
   drop(choice: DeadLetterChoice): Promise<Handled>;
   reconcile(wish: ReconcileWish, task: Task<ReconcileStep>): Promise<ReconcileResult>;
+  replay(request: ReplayRequest, task: Task<ReplayProgress>): Promise<ReplayResult>;
 }
 export type ControlCommand = keyof ControlCommands;
 
@@ -77,6 +79,10 @@ export function carryOut(
       const wish = wishOf(argument);
       return wish && commands.reconcile(wish, task);
     }
+    case 'replay': {
+      const request = requestOf(argument);
+      return request && commands.replay(request, task);
+    }
     default:
       return undefined;
   }
@@ -90,8 +96,18 @@ function choiceOf(argument: unknown): DeadLetterChoice | undefined {
 
 function wishOf(argument: unknown): ReconcileWish | undefined {
   const { from, to, fix } = asObject(argument);
-  const isTime = (value: unknown): value is string => ticksOf(value) !== undefined;
   return isTime(from) && isTime(to) && typeof fix === 'boolean' ? { from, to, fix } : undefined;
+}
+
+function requestOf(argument: unknown): ReplayRequest | undefined {
+  const { sink, from, to, maxPerSecond } = asObject(argument);
+  if (!isTime(from) || !isTime(to) || typeof sink !== 'string' || typeof maxPerSecond !== 'number')
+    return undefined;
+  return maxPerSecond > 0 ? { sink, from, to, maxPerSecond } : undefined;
+}
+
+function isTime(value: unknown): value is string {
+  return ticksOf(value) !== undefined;
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> {

@@ -248,12 +248,10 @@ export interface Searched {
   /** Where to look next; `undefined`: that was all there is. */
   readonly after: number | undefined;
   /**
-   * All that was journaled since then is there, milliseconds since 1970; `undefined`: nothing was ever journaled. A record
-   * may be older than the time when it was journaled.
+   * All that was journaled since then is there, milliseconds since 1970; `undefined`: nothing was ever journaled. What was
+   * updated earlier and came before that is not.
    */
   readonly sinceMs: number | undefined;
-  /** Nothing has ever been let go of. */
-  readonly isWhole: boolean;
 }
 
 /** A record that the journal has. */

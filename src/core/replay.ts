@@ -11,6 +11,7 @@ export interface ReplayRequest {
 export interface ReplayProgress {
   readonly doing:
     | 'looking'
+    | 'listing'
     | 'appending'
     /** The sink has not come so far yet. */
     | 'waiting-for-sink'
@@ -24,16 +25,29 @@ export interface ReplayProgress {
 
 /** What a replay came to. */
 export interface ReplayResult {
-  /** `full`: no relay runs, and the journal has no free room. */
-  readonly ended: 'done' | 'stopped' | 'full';
-  readonly records: number;
-  /** From here on it may be gone on with; all before is in the journal for the sink. */
+  /** `failed`: a source cannot list; `full`: no relay runs, and the journal has no free room. */
+  readonly ended: 'done' | 'stopped' | 'failed' | 'full';
+  /** Why it failed, for people. */
+  readonly problem?: string;
+  readonly from: string;
+  readonly to: string;
+  /** All before this time is in the journal for the sink: from here it may be gone on with. */
   readonly upTo: string;
+  readonly records: number;
+  /** So many of them came from the sources, because the journal does not have them. */
+  readonly listed: number;
   /** Records that the journal had at first, and let go of before it was their turn. */
   readonly gone: number;
-  /**
-   * The journal has all that was journaled since then, of older times only some; `null`: it has all that it ever got, or
-   * has never got anything.
-   */
+  /** The journal has all that came since then; `null`: nothing ever came. */
   readonly journalSince: string | null;
+  /** What of the range lies before that, and was not listed: of it there is only what the journal has by chance. */
+  readonly notListed: { readonly from: string; readonly to: string } | null;
+  /** What a source could not read of it. */
+  readonly unread: readonly {
+    readonly source: string;
+    readonly tenant: string;
+    readonly from: string;
+    readonly to: string;
+    readonly detail: string;
+  }[];
 }

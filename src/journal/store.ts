@@ -292,7 +292,6 @@ export class Store {
 
   search({ from, to, after }: Search): Searched {
     const first = this.#batches.first();
-    const isWhole = (first?.id ?? 1) === 1;
     const earliest = msOfTicks(from) - AHEAD_MS;
     const found: Found[] = [];
     let id = Math.max(after, (first?.id ?? 1) - 1);
@@ -310,7 +309,7 @@ export class Store {
         found.push({ revision, place: { batch: id, index } });
       }
     }
-    return { found, after: id < this.#batches.last ? id : undefined, sinceMs: first?.at, isWhole };
+    return { found, after: id < this.#batches.last ? id : undefined, sinceMs: first?.at };
   }
 
   recordsAt(places: readonly Cursor[]): { places: number; records: Retold[] } {

@@ -9,6 +9,7 @@ import type { Journal, SinkRegistration } from '../../src/core/journal.ts';
 import type { RelayRecord } from '../../src/core/record.ts';
 import { aPage, open, quiet, someRecords } from '../journal/harness.ts';
 import { testFolder } from '../support/folder.ts';
+import { aReplayResult } from '../support/replayed.ts';
 
 const guid = '00000000-0000-0000-0000-000000000000';
 
@@ -78,7 +79,11 @@ export async function aRunningRelay(state: string): Promise<Journal> {
   const journal = await open(state);
   const control = await openControl(
     state,
-    { ...commandsOn(journal), reconcile: async () => ({ sources: [], gaps: [] }) },
+    {
+      ...commandsOn(journal),
+      reconcile: async () => ({ sources: [], gaps: [] }),
+      replay: async () => aReplayResult(),
+    },
     quiet,
   );
   onTestFinished(async () => {

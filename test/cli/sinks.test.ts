@@ -3,6 +3,7 @@ import { sinksForgetCommand, sinksListCommand } from '../../src/cli/sinks.ts';
 import { openControl } from '../../src/control/server.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { aPage, open, quiet, someRecords } from '../journal/harness.ts';
+import { aReplayResult } from '../support/replayed.ts';
 import { aKeptState, aRunningRelay, run, sinkNamed } from './kept-state.ts';
 
 const forget = (config: string, name: string, json = false) =>
@@ -125,6 +126,7 @@ describe('sinks forget', () => {
         retry: (choice) => journal.retry(choice),
         drop: (choice) => journal.drop(choice),
         reconcile: async () => ({ sources: [], gaps: [] }),
+        replay: async () => aReplayResult(),
       },
       quiet,
     );

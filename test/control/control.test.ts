@@ -10,9 +10,14 @@ import { shortPath, socketIn } from '../../src/control/place.ts';
 import type { ControlCommands } from '../../src/control/protocol.ts';
 import { type ControlOptions, openControl } from '../../src/control/server.ts';
 import { JournalError } from '../../src/core/errors.ts';
+import { wait } from '../../src/lib/wait.ts';
 import { aLog } from '../journal/harness.ts';
 import { testFolder } from '../support/folder.ts';
+import { aReplayResult } from '../support/replayed.ts';
 
+const iso = (day: number) => `2026-01-0${day + 1}T00:00:00Z`;
+const wanted = { sink: 'siem', from: iso(0), to: iso(1), maxPerSecond: 10 };
+const step = { doing: 'appending', records: 7, upTo: iso(0) } as const;
 const handled = { done: [1], left: [] };
 
 async function listen(
@@ -26,6 +31,7 @@ async function listen(
     retry: vi.fn(async () => handled),
     drop: vi.fn(async () => handled),
     reconcile: vi.fn(async () => ({ sources: [], gaps: [] })),
+    replay: vi.fn(async () => aReplayResult()),
     ...overrides,
   };
   const control = await openControl(directory, commands, log, options);
@@ -106,6 +112,9 @@ describe('control.sock', () => {
     ['forget', { sink: 7 }],
     ['retry', { ids: ['1'] }],
     ['drop', null],
+    ['replay', { sink: 'a', from: 'noon', to: iso(1), maxPerSecond: 1 }],
+    ['replay', { sink: 'a', from: iso(0), to: iso(1), maxPerSecond: 0 }],
+    ['replay', { from: iso(0), to: iso(1), maxPerSecond: 1 }],
     ['jump', { sink: 'a' }],
   ])('refuses %s of %j', async (command, argument) => {
     const folder = testFolder();
@@ -153,8 +162,8 @@ describe('control.sock', () => {
     const folder = testFolder();
     const done = Promise.withResolvers<typeof handled>();
     await listen(folder, { retry: () => done.promise }, { stillMs: 20 });
-    const asked = askRelay(folder, 'retry', { sink: 'siem' }, { timeoutMs: 150 });
-    setTimeout(() => done.resolve(handled), 400);
+    const asked = askRelay(folder, 'retry', { sink: 'siem' }, { timeoutMs: 500 });
+    setTimeout(() => done.resolve(handled), 800);
     expect(await asked).toEqual({ value: handled });
   });
 
@@ -169,6 +178,72 @@ describe('control.sock', () => {
     stop.abort();
     await expect(asked).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
     done.resolve(handled);
+  });
+
+  it('tells on its way how far it is', async () => {
+    const folder = testFolder();
+    const result = aReplayResult({ records: 7 });
+    const { commands } = await listen(folder, {
+      async replay(_, task) {
+        for (const records of [1, 2]) {
+          task.progress({ ...step, records });
+          await wait(10);
+        }
+        return result;
+      },
+    });
+    const onProgress = vi.fn();
+    expect(await askRelay(folder, 'replay', wanted, { onProgress })).toEqual({ value: result });
+    expect(onProgress.mock.calls).toEqual([[{ ...step, records: 1 }], [{ ...step, records: 2 }]]);
+    expect(commands.forget).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['whoever asked has gone', 'gone'],
+    ['the relay is to stop', 'stop'],
+    ['it closes', 'close'],
+  ] as const)('has the work end in good order when %s', async (_, why) => {
+    const folder = testFolder();
+    const [gone, stop] = [new AbortController(), new AbortController()];
+    const ended = vi.fn();
+    const begun = Promise.withResolvers<void>();
+    const { control } = await listen(
+      folder,
+      {
+        async replay(_argument, { signal, progress }) {
+          progress(step);
+          begun.resolve();
+          await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          ended();
+          return aReplayResult({ ended: 'stopped' });
+        },
+      },
+      { stop: stop.signal },
+    );
+    const asked = askRelay(folder, 'replay', wanted, { signal: gone.signal });
+    // Heard of below, or not at all.
+    asked.catch(() => {});
+    await begun.promise;
+    if (why === 'gone') gone.abort();
+    else if (why === 'stop') stop.abort();
+    else await control.close();
+    await vi.waitFor(() => expect(ended).toHaveBeenCalled());
+    if (why === 'gone') await expect(asked).rejects.toThrow('stopped');
+    else expect(await asked).toMatchObject({ value: { ended: 'stopped' } });
+  });
+
+  it('does not keep for ever what nobody reads', async () => {
+    const folder = testFolder();
+    const told = 2_000;
+    await listen(folder, {
+      async replay(_, { progress }) {
+        for (let records = 0; records < told; records++) progress({ ...step, records });
+        return aReplayResult();
+      },
+    });
+    const onProgress = vi.fn();
+    expect(await askRelay(folder, 'replay', wanted, { onProgress })).toEqual({ value: aReplayResult() });
+    expect(onProgress.mock.calls.length).toBeLessThan(100);
   });
 
   it('answers what is under way before it closes', async () => {

@@ -349,7 +349,7 @@ describe('search()', () => {
     advance('siem', { batch: 1, index: 0 });
     const begunMs = nowMs;
     const range = { from: ticksOfMs(begunMs), to: ticksOfMs(begunMs) + 9_999n };
-    expect(store.search({ ...range, after: 0 })).toMatchObject({ sinceMs: begunMs, isWhole: true });
+    expect(store.search({ ...range, after: 0 })).toMatchObject({ sinceMs: begunMs });
     nowMs += 8 * DAY_MS;
     for (const id of ['a', 'b']) {
       const page = [aSourceRecord({ id }, { revision: ticksOfMs(nowMs) })];
@@ -361,7 +361,6 @@ describe('search()', () => {
       found: [2, 3].map((batch) => ({ revision: ticksOfMs(nowMs), place: { batch, index: 0 } })),
       after: undefined,
       sinceMs: nowMs,
-      isWhole: false,
     });
     // It would have had to come a day and more before its time.
     nowMs -= 2 * DAY_MS;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { JournalUnavailableError } from '../../src/core/errors.ts';
+import { JournalUnavailableError, UnavailableError } from '../../src/core/errors.ts';
 import type { AppendedFor, Cursor, JournalStats, Search, Searched } from '../../src/core/journal.ts';
 import { type Retold, retold } from '../../src/core/record.ts';
 import type { ReplayProgress, ReplayRequest } from '../../src/core/replay.ts';
@@ -53,6 +53,7 @@ class Scene {
       { ...request, ...overrides },
       {
         journal: this.journal,
+        sources: [],
         isLive: true,
         steady: () => this.clockMs,
         wait: async (ms, signal) => {
@@ -74,13 +75,29 @@ class Scene {
       .filter(({ revision }) => revision >= search.from && revision < search.to);
     const last = batches.at(-1) ?? search.after;
     const sinceMs = Date.UTC(2026, 0, 1) + 5_000;
-    return { found, after: last < this.seconds.length ? last : undefined, sinceMs, isWhole: false };
+    return { found, after: last < this.seconds.length ? last : undefined, sinceMs };
   }
 
   #at({ batch }: Cursor): Retold {
     const id = String(this.seconds[batch - 1]);
-    return retold({ source: 'alerts', tenant: 'contoso' }, aSourceRecord({ id }));
+    const revision = at(Number(id));
+    return retold({ source: 'alerts', tenant: 'contoso' }, aSourceRecord({ id }, { revision }));
   }
+}
+
+/** A source that has records of these seconds, and notes what it was asked for. */
+function listing(asked: [bigint, bigint][], seconds: readonly number[]) {
+  return {
+    tenant: 'contoso',
+    async *list(from: bigint, to: bigint, signal: AbortSignal) {
+      asked.push([from, to]);
+      const records = seconds
+        .filter((second) => at(second) >= from && at(second) < to)
+        .map((second) => aSourceRecord({ id: String(second) }, { revision: at(second) }));
+      yield { from, to, records };
+      signal.throwIfAborted();
+    },
+  };
 }
 
 describe('replay()', () => {
@@ -88,10 +105,15 @@ describe('replay()', () => {
     const scene = new Scene(7, 3, 100, 5, -1, 3, 0);
     expect(await scene.replay()).toEqual({
       ended: 'done',
-      records: 5,
+      from: iso(0),
+      to: iso(100),
       upTo: iso(100),
+      records: 5,
+      listed: 0,
       gone: 0,
       journalSince: iso(5),
+      notListed: { from: iso(0), to: iso(5) },
+      unread: [],
     });
     expect(scene.told.flat()).toEqual(['0', '3', '3', '5', '7']);
     expect(scene.steps.at(-1)).toEqual({ doing: 'appending', records: 5, upTo: iso(100) });
@@ -166,6 +188,62 @@ describe('replay()', () => {
     const scene = new Scene(1, 2, 3);
     scene.gone.add(1).add(2);
     expect(await scene.replay()).toMatchObject({ records: 1, gone: 2, upTo: iso(100) });
+  });
+
+  it('lists what came before the journal begins, without what that has, oldest first', async () => {
+    // The journal has all since second 5, and of earlier times the seconds 3 and 4.
+    const scene = new Scene(7, 3, 8, 4);
+    const asked: [bigint, bigint][] = [];
+    const source = listing(asked, [0, 2, 3, 4, 6]);
+    expect(await scene.replay({}, { sources: [{ name: 'alerts', source }] })).toMatchObject({
+      ended: 'done',
+      records: 6,
+      listed: 2,
+      notListed: null,
+      upTo: iso(100),
+    });
+    expect(scene.told.flat()).toEqual(['3', '4', '0', '2', '7', '8']);
+    expect(asked).toEqual([[at(0), at(5)]]);
+  });
+
+  it('lists in stretches, and goes on from the one that it was stopped in', async () => {
+    const hour = 3_600;
+    const scene = new Scene();
+    const asked: [bigint, bigint][] = [];
+    const source = listing(asked, [hour, 7 * hour, 13 * hour]);
+    const { journal } = scene;
+    const sources = [{ name: 'alerts', source }];
+    const empty: ReplayOptions['journal'] = {
+      ...journal,
+      search: async () => ({ found: [], after: undefined, sinceMs: undefined }),
+      appendFor(...given) {
+        if (scene.told.length === 1) scene.stop.abort();
+        return journal.appendFor(...given);
+      },
+    };
+    const range = { from: iso(0), to: iso(20 * hour) };
+    const stopped = await scene.replay(range, { sources, journal: empty });
+    expect(stopped).toMatchObject({ ended: 'stopped', records: 2, journalSince: null });
+    expect(stopped.upTo).toBe(iso(6 * hour));
+    expect(asked.map(([from]) => from)).toEqual([at(0), at(6 * hour)]);
+  });
+
+  it('says what a source could not read, and ends when it cannot be asked', async () => {
+    const scene = new Scene();
+    const unread = { at: at(1), to: at(2), reason: 'unreadable', detail: 'HTTP 500' } as const;
+    const source = {
+      tenant: 'contoso',
+      async *list(from: bigint, to: bigint) {
+        yield { from, to, records: [], unread };
+        throw new UnavailableError('Graph is closed', { reason: 'server' });
+      },
+    };
+    expect(await scene.replay({}, { sources: [{ name: 'alerts', source }] })).toMatchObject({
+      ended: 'failed',
+      problem: 'Graph is closed',
+      upTo: iso(0),
+      unread: [{ source: 'alerts', tenant: 'contoso', from: iso(1), to: iso(2), detail: 'HTTP 500' }],
+    });
   });
 
   it('tells of a sink that is not there, and of what is no time', async () => {
