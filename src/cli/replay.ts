@@ -2,7 +2,7 @@ import { loadConfig } from '../config/load.ts';
 import { didYouMean } from '../config/nearest.ts';
 import type { Config } from '../config/schema.ts';
 import { askRelay } from '../control/client.ts';
-import { UsageError } from '../core/errors.ts';
+import { RelayError, UsageError } from '../core/errors.ts';
 import type { ReplayProgress, ReplayRequest, ReplayResult } from '../core/replay.ts';
 import type { Task } from '../core/task.ts';
 import { isoOfTicks } from '../core/ticks.ts';
@@ -61,11 +61,11 @@ export async function replayCommand(flags: ReplayFlags, io: Io): Promise<number>
   return result.ended === 'done' && result.gone === 0 && result.unread.length === 0 ? 0 : 1;
 }
 
-/** Has it done, and tells of it meanwhile; at a signal it ends, and says how far it came. */
+/** Has it done, and tells of it meanwhile. What ends it on its way, a signal or the end of the relay, leaves how far it came. */
 async function tell(request: ReplayRequest, state: Config['state'], io: Io): Promise<Outcome> {
   const stop = stopOnSignals(process, { graceMs: () => 0, force: (code) => io.exit(code) });
   const shown = progressOn(io.stderr);
-  let last: ReplayProgress = { doing: 'looking', records: 0, upTo: request.from };
+  let last: ReplayProgress | undefined;
   const progress = (step: ReplayProgress) => {
     last = step;
     shown.show(progressText(step));
@@ -73,11 +73,14 @@ async function tell(request: ReplayRequest, state: Config['state'], io: Io): Pro
   try {
     return await ask(request, state, { signal: stop.soft, progress }, io);
   } catch (error) {
-    if (!isAbort(error)) throw error;
+    const isStopped = isAbort(error);
+    if (!isStopped && !(last && error instanceof RelayError)) throw error;
     const { from, to } = request;
-    const { records, upTo } = last;
+    const { records = 0, upTo = from } = last ?? {};
+    const ended = isStopped ? 'stopped' : 'failed';
+    const problem = isStopped ? {} : { problem: (error as RelayError).message };
     const unknown = { listed: 0, gone: 0, journalSince: null, notListed: null, unread: [] };
-    return { result: { ended: 'stopped', from, to, upTo, records, ...unknown }, isLive: true };
+    return { result: { ended, ...problem, from, to, upTo, records, ...unknown }, isLive: true };
   } finally {
     stop.dispose();
     shown.end();

@@ -5,7 +5,8 @@ import { commandsOn } from '../../src/control/protocol.ts';
 import { openControl } from '../../src/control/server.ts';
 import { RelayError, UsageError } from '../../src/core/errors.ts';
 import type { Cursor } from '../../src/core/journal.ts';
-import type { ReplayRequest } from '../../src/core/replay.ts';
+import type { ReplayProgress, ReplayRequest } from '../../src/core/replay.ts';
+import type { Task } from '../../src/core/task.ts';
 import { open, quiet } from '../journal/harness.ts';
 import { aReplayResult } from '../support/replayed.ts';
 import { aKeptState, run, sinkNamed } from './kept-state.ts';
@@ -22,14 +23,19 @@ const replay = (config: string, flags: Partial<ReplayFlags> = {}) =>
   });
 
 /** A relay has the state, and does with replays what it is told to. */
-async function aReplaying(state: string, result: ReturnType<typeof aReplayResult> | Error) {
+async function aReplaying(
+  state: string,
+  result: ReturnType<typeof aReplayResult> | Error,
+  step?: ReplayProgress,
+) {
   const asked: ReplayRequest[] = [];
   const journal = await open(state);
   const commands = {
     ...commandsOn(journal),
     reconcile: async () => ({ sources: [], gaps: [] }),
-    async replay(request: ReplayRequest) {
+    async replay(request: ReplayRequest, { progress }: Task<ReplayProgress>) {
       asked.push(request);
+      if (step) progress(step);
       if (result instanceof Error) throw result;
       return result;
     },
@@ -91,6 +97,18 @@ describe('replay', () => {
     const { config, state } = await aKeptState();
     await aReplaying(state, aReplayResult(overrides));
     expect((await replay(config)).code).toBe(1);
+  });
+
+  it('says how far it came when the relay ends meanwhile', async () => {
+    const { config, state } = await aKeptState();
+    const step = { doing: 'appending', records: 7, upTo: '0001-01-01T12:00:00.0000000Z' } as const;
+    await aReplaying(state, new Error('the journal is closed'), step);
+    const { code, lines } = await replay(config);
+    expect([code, ...lines]).toEqual([
+      1,
+      '7 records in the journal for sink siem again, marked as replay',
+      expect.stringMatching(/the journal is closed; go on with --from 0001-01-01T12:00:00.0000000Z --to /),
+    ]);
   });
 
   it('tells why the relay did not do it', async () => {
