@@ -101,18 +101,14 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     news.started(version, journal.opening, found);
     closers.add(
       'watch on the journal',
-      watchStats(stats, {
+      watchStats(stats, log, {
         often(now) {
           if (now) filling.look(now, steady());
           news.look(now, journal.fault);
         },
-        rarely() {
-          // A journal that does not answer is told by others.
-          journal.tellCoverage().catch(() => {});
-          journal.coverage().then(
-            (coverage) => news.cover(coverage),
-            () => {},
-          );
+        async rarely() {
+          await journal.tellCoverage();
+          news.cover(await journal.coverage());
         },
       }),
     );
@@ -156,7 +152,9 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const change = async (next: Config) => {
       refuseRestart(config, next);
       const changed = await parts.change(next);
-      news.changedConfig(changed.started.length + changed.ended.length);
+      const count = changed.started.length + changed.ended.length;
+      // SIGHUP also comes for the sake of a log file.
+      if (count > 0 || vitals.refused) news.changedConfig(count);
       vitals.config(undefined);
       metrics.reloaded(true);
       return changed;

@@ -43,7 +43,7 @@ class Reading {
 
   add(text: string): void {
     // Of the relay itself.
-    if (text.includes('"kind":"heartbeat"') || text.includes('|defender-relay|defender-relay|')) return;
+    if (/"kind":"(?:heartbeat|relay)"/.test(text) || text.includes('|defender-relay|defender-relay|')) return;
     try {
       this.#received.push(this.#read(text));
     } catch {

@@ -134,7 +134,7 @@ export function openMetrics(version: string) {
   const journal = {
     records: gauge('journal_records', 'Records in the journal, delivered ones included.'),
     bytes: gauge('journal_bytes', 'Size of the journal: used pages and write-ahead log.'),
-    limit: gauge('journal_limit_bytes', 'Size at which the sources pause.'),
+    limit: gauge('journal_limit_bytes', 'Size that the journal may have; the sources pause 1 % below it.'),
     paused: gauge('journal_paused', '1 while the sources pause because the journal is full.'),
     fullIn: gauge(
       'journal_full_in_seconds',
