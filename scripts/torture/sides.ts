@@ -24,6 +24,8 @@ const rest = `    startFrom: journal
     delivery: { timeout: 5s, retry: { initial: 100ms, max: 1s } }
 `;
 
+const OWN = /"kind":"(?:heartbeat|relay)"|\|defender-relay\|defender-relay\|/;
+
 /** Reads what is appended to a list, each item once. */
 class Reading {
   readonly merged: string[] = [];
@@ -43,7 +45,7 @@ class Reading {
 
   add(text: string): void {
     // Of the relay itself.
-    if (/"kind":"(?:heartbeat|relay)"/.test(text) || text.includes('|defender-relay|defender-relay|')) return;
+    if (OWN.test(text.slice(0, 400))) return;
     try {
       this.#received.push(this.#read(text));
     } catch {

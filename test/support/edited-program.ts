@@ -24,14 +24,22 @@ export function editedProgram(folder: string, edits: readonly Edit[]): string {
   cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true, filter });
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  for (const { file, find, put } of edits) {
-    const path = join(folder, 'dist', file);
-    const [before, after, ...more] = readFileSync(path, 'utf8').split(find);
-    if (before === undefined || after === undefined || more.length > 0)
-      throw new Error(
-        `dist/${file} has this not once, but ${after === undefined ? 0 : more.length + 1} times: ${find}`,
-      );
-    writeFileSync(path, before + put + after);
+  for (const edit of edits) {
+    const path = join(folder, 'dist', edit.file);
+    writeFileSync(path, edited(readFileSync(path, 'utf8'), edit));
   }
   return join(folder, 'dist/main.js');
+}
+
+/** @throws {Error} as above */
+export function edited(text: string, { file, find, put }: Edit): string {
+  const pieces = text.split(find);
+  if (pieces.length !== 2)
+    throw new Error(`dist/${file} has this not once, but ${pieces.length - 1} times: ${find}`);
+  return pieces.join(put);
+}
+
+/** What the built program has in the place of an edit, and would have. */
+export function editedFile(edit: Edit): string {
+  return edited(readFileSync(join(root, 'dist', edit.file), 'utf8'), edit);
 }
