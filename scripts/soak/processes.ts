@@ -15,8 +15,7 @@ export async function among<T>(work: (scene: Processes) => Promise<T>): Promise<
   try {
     return await work(processes);
   } finally {
-    processes.kill();
-    rmSync(processes.folder, { recursive: true, force: true });
+    processes.end();
   }
 }
 
@@ -26,6 +25,8 @@ export class Processes {
 
   constructor(folder: string) {
     this.folder = folder;
+    process.once('exit', () => this.end());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   }
 
   start(args: readonly string[]): ChildProcess {
@@ -48,8 +49,9 @@ export class Processes {
     return { child, metrics: await lineOf(child, 'stderr', /(http:\S+\/metrics)/) };
   }
 
-  kill(): void {
+  end(): void {
     for (const child of this.#children) child.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
