@@ -4,6 +4,7 @@ import { secretsOf } from './config/secrets.ts';
 import { type ControlCommands, commandsOn } from './control/protocol.ts';
 import { openControl } from './control/server.ts';
 import { JournalUnavailableError, RelayError } from './core/errors.ts';
+import type { Reconciled } from './core/reconciled.ts';
 import { openJournal } from './journal/journal.ts';
 import { Closers } from './lib/closers.ts';
 import type { Secret } from './lib/secret.ts';
@@ -23,6 +24,7 @@ import { keyOf } from './parts/key.ts';
 import type { Watch } from './parts/part.ts';
 import { type Changed, Parts } from './parts/parts.ts';
 import { reconcileAll } from './parts/reconciling.ts';
+import { logGaps, reconcileBySchedule, tellRepaired } from './parts/schedule.ts';
 import { replay } from './pipeline/replay.ts';
 import { progressOf } from './sources/index.ts';
 
@@ -131,9 +133,36 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
       log.info({}, `metrics at ${server.origin}/metrics`);
       watch?.listening?.(server.port);
     }
+    const reconcileLog = log.child({ part: 'reconcile' });
+    const schedule = {
+      settings: () => parts.reconcile,
+      comparable: () => parts.comparable(),
+      compared(result: Reconciled, atMs: number) {
+        vitals.compared(result, atMs);
+        metrics.compared(result, atMs);
+      },
+    };
+    const ending = new AbortController();
+    const scheduled = reconcileBySchedule(
+      { ...schedule, journal, log: reconcileLog, now, random },
+      AbortSignal.any([soft, ending.signal]),
+    ).catch(() => {
+      // Of a lost journal: everybody knows.
+    });
+    closers.add('schedule of comparisons', {
+      async close() {
+        ending.abort();
+        await scheduled;
+      },
+    });
     const commands: ControlCommands = {
       ...commandsOn(journal),
-      reconcile: (wish, task) => reconcileAll(parts.comparable(), journal, wish, task),
+      async reconcile(wish, task) {
+        const result = await reconcileAll(parts.comparable(), journal, wish, task);
+        tellRepaired(journal, result.sources);
+        logGaps(reconcileLog, result);
+        return result;
+      },
       replay(request, task) {
         const { sources } = parts.comparable();
         return replay(request, { journal, sources, isLive: true, steady }, task);

@@ -1,5 +1,12 @@
 import { spellCount, spellDuration, spellSize } from '../lib/spell.ts';
-import type { FailureStatus, GapsStatus, SinkStatus, SourceStatus, Status } from '../observe/status.ts';
+import type {
+  ComparedStatus,
+  FailureStatus,
+  GapsStatus,
+  SinkStatus,
+  SourceStatus,
+  Status,
+} from '../observe/status.ts';
 import type { Colors } from './io.ts';
 import { type Cell, type Paint, plain, table } from './table.ts';
 
@@ -67,10 +74,23 @@ function sources(found: readonly SourceStatus[], { now, colors }: View): string[
       ...(source.setAside > 0
         ? [colors.yellow(note(source.name, `${spellCount(source.setAside, 'time')} set aside as unreadable`))]
         : []),
+      ...(source.compared ? [compared(source.name, source.compared, now, colors)] : []),
       ...source.notes.map((text) => colors.yellow(note(source.name, text))),
       ...failure(source.name, source.lastFailure, now, colors.yellow),
     ]),
   ];
+}
+
+function compared(
+  name: string,
+  { at, listed, missing, repaired, unread }: ComparedStatus,
+  now: number,
+  { yellow }: Colors,
+): string {
+  const found = missing === 0 ? 'nothing was missing' : `${missing} were missing, ${repaired} repaired`;
+  const not = unread === 0 ? '' : `; ${spellCount(unread, 'time')} could not be read`;
+  const paint: Paint = missing + unread === 0 ? (text) => text : yellow;
+  return paint(note(name, `compared ${ago(at, now)} ago, ${spellCount(listed, 'record')}: ${found}${not}`));
 }
 
 function products({ sources: found }: Status, { now, colors }: View): string[] {

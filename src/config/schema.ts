@@ -256,12 +256,20 @@ export const configSchema = z.strictObject({
     .describe('How the relay ends.'),
   reconcile: z
     .strictObject({
+      every: z
+        .union([z.literal('off'), duration({ min: '10m', max: '30d' })])
+        .prefault('24h')
+        .describe(
+          'Time from one comparison to the next, or `off`: then gaps are not refilled by themselves either.',
+        ),
       window: duration({ min: '1m', max: '30d' })
         .prefault('48h')
         .describe('How far back a comparison goes. What was read is remembered so long.'),
     })
     .prefault({})
-    .describe('Lists what Graph has and compares it with what each sink was given.'),
+    .describe(
+      'Lists what Graph has and compares it with what each sink was given; delivers what is missing, marked as repair.',
+    ),
   tenants: z
     .array(tenantSchema)
     .default([])

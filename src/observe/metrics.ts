@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type Coverage, latenessSeconds, sightingsOf } from '../core/coverage.ts';
 import { unavailableReasons } from '../core/errors.ts';
 import type { Appended, JournalStats } from '../core/journal.ts';
+import type { Reconciled } from '../core/reconciled.ts';
 import { type Page, readingKinds } from '../core/source.ts';
 import { msOfTicks } from '../core/ticks.ts';
 import { orAbort } from '../lib/wait.ts';
@@ -57,6 +58,9 @@ export function openMetrics(version: string) {
 
   /** Brings gauges up to date that are read rather than told; run before each answer. */
   const refreshers = new Map<string, () => void | Promise<void>>();
+
+  /** What the last comparison of each source has found. */
+  const missing = new Map<string, Reconciled['sinks']>();
 
   /** The parts that may set records aside, by kind and name. */
   const setAside = new Map<string, { readonly kind: 'source' | 'sink'; readonly name: string }>();
@@ -115,6 +119,12 @@ export function openMetrics(version: string) {
       'tenant',
       'product',
     ),
+    compared: gauge(
+      'reconcile_last_seconds',
+      'When the source was last compared by schedule with what the sinks were given (Unix time).',
+      'source',
+      'tenant',
+    ),
     lag: gauge('source_lag_seconds', 'Time since the source was last read to its end.', 'source', 'tenant'),
   };
   const graph = {
@@ -151,6 +161,16 @@ export function openMetrics(version: string) {
       'Records, at most, that the sink was not given because they filled the journal, and that nothing has refilled.',
       'sink',
     ),
+    missing: gauge(
+      'reconcile_missing',
+      'Records that the last scheduled comparison of each source found missing; they are repaired then.',
+      'sink',
+    ),
+    repaired: counter(
+      'reconcile_repaired_total',
+      'Records that scheduled comparisons found missing and put in the journal.',
+      'sink',
+    ),
     oldest: gauge('sink_oldest_pending_seconds', 'Age of the oldest of them in the journal.', 'sink'),
     unconfirmed: gauge('sink_unconfirmed_records', 'Records written and not yet confirmed.', 'sink'),
     connected: gauge('sink_connected', '1 while the sink is open.', 'sink'),
@@ -179,9 +199,24 @@ export function openMetrics(version: string) {
       reload.isGood.set(isUsed ? 1 : 0);
     },
 
+    /** A source was compared by schedule. */
+    compared({ source: name, tenant, sinks }: Reconciled, atMs: number): void {
+      source.compared.set({ source: name, tenant }, atMs / 1000);
+      missing.set(JSON.stringify([name, tenant]), sinks);
+      for (const { sink: which, repaired } of sinks) {
+        sink.repaired.inc({ sink: which }, repaired);
+        const all = [...missing.values()].flat().filter((each) => each.sink === which);
+        sink.missing.set(
+          { sink: which },
+          all.reduce((sum, each) => sum + each.missing, 0),
+        );
+      }
+    },
+
     /** Takes out what was told of a part that has left the config: all series with these labels. */
     async forget(labels: Readonly<Record<string, string>>): Promise<void> {
       refreshers.delete(JSON.stringify(labels));
+      missing.delete(JSON.stringify([labels.source, labels.tenant]));
       for (const kind of ['source', 'sink'] as const) setAside.delete(`${kind} ${labels[kind]}`);
       for (const metric of all) {
         const { values } = await metric.get();
@@ -257,7 +292,15 @@ export function openMetrics(version: string) {
       maySetAside('sink', name);
       for (const result of ['delivered', 'filtered', 'refused']) sink.records.inc({ ...labels, result }, 0);
       for (const reason of reasons) sink.failures.inc({ ...labels, reason }, 0);
-      for (const start of [sink.connected, sink.unconfirmed, sink.pending, sink.gap, sink.oldest])
+      sink.repaired.inc(labels, 0);
+      for (const start of [
+        sink.connected,
+        sink.unconfirmed,
+        sink.pending,
+        sink.gap,
+        sink.missing,
+        sink.oldest,
+      ])
         start.set(labels, 0);
       for (const start of [sink.send, sink.delivery]) start.zero(labels);
       return {

@@ -2,7 +2,7 @@ import { type Coverage, latenessWithin, pausesOf, type Rhythm } from '../core/co
 import type { GapStats, JournalStats, SinkStats, SourceKey } from '../core/journal.ts';
 import type { Progress } from '../core/source.ts';
 import type { Problem } from './readiness.ts';
-import type { Failure, Moment, SinkVitals, SourceVitals, Vitals } from './vitals.ts';
+import type { ComparedVitals, Failure, Moment, SinkVitals, SourceVitals, Vitals } from './vitals.ts';
 
 /*
  * What `/status` and `status --json` say. Times are ISO 8601 in UTC; `null` is what is not known, or has not been.
@@ -47,7 +47,22 @@ export interface SourceStatus {
   /** Times that could not be read and are set aside. */
   readonly setAside: number;
   readonly notes: readonly string[];
+  /** When it was last compared by schedule with what the sinks were given; `null`: not since the relay started. */
+  readonly compared: ComparedStatus | null;
   readonly products: readonly ProductStatus[];
+}
+
+export interface ComparedStatus {
+  readonly at: string;
+  readonly from: string;
+  readonly to: string;
+  readonly listed: number;
+  /** Records, of all sinks together, that had not been given though they should have been … */
+  readonly missing: number;
+  /** … and that were put in the journal then. */
+  readonly repaired: number;
+  /** Times, and ranges of them, that could not be read. */
+  readonly unread: number;
 }
 
 export interface ProductStatus {
@@ -181,8 +196,16 @@ function sourceStatus(
     })),
     setAside: progress?.setAside ?? 0,
     notes: live?.notes ?? [],
+    compared: live?.compared ? comparedStatus(live.compared) : null,
     products: coverage.map(productStatus),
   };
+}
+
+function comparedStatus({ atMs, result }: ComparedVitals): ComparedStatus {
+  const { from, to, listed, sinks, unread } = result;
+  const sum = (what: 'missing' | 'repaired') => sinks.reduce((all, sink) => all + sink[what], 0);
+  const counts = { listed, missing: sum('missing'), repaired: sum('repaired'), unread: unread.length };
+  return { at: time(atMs), from, to, ...counts };
 }
 
 function lagSeconds(

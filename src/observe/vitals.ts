@@ -1,3 +1,4 @@
+import type { Reconciled } from '../core/reconciled.ts';
 import type { Sink } from '../core/sink.ts';
 import type { Source } from '../core/source.ts';
 
@@ -35,6 +36,13 @@ export interface SourceVitals {
   readonly read: Moment | undefined;
   readonly failure: Failure | undefined;
   readonly notes: readonly string[];
+  /** When it was last compared with what the sinks were given, and what came out; by schedule. */
+  readonly compared?: ComparedVitals;
+}
+
+export interface ComparedVitals {
+  readonly atMs: number;
+  readonly result: Pick<Reconciled, 'from' | 'to' | 'listed' | 'sinks' | 'unread'>;
 }
 
 export interface SinkVitals {
@@ -60,6 +68,7 @@ export class Vitals {
   #stopping = false;
   #refused: Failure | undefined;
   readonly #sources = new Map<string, { vitals: SourceVitals; notes: () => readonly string[] }>();
+  readonly #compared = new Map<string, ComparedVitals>();
   readonly #sinks = new Map<string, { vitals: SinkVitals; sink: Pick<Sink, 'confirms' | 'notes'> }>();
 
   constructor(clock: Clock) {
@@ -92,7 +101,17 @@ export class Vitals {
   }
 
   get sources(): readonly SourceVitals[] {
-    return [...this.#sources.values()].map(({ vitals, notes }) => ({ ...vitals, notes: notes() }));
+    return [...this.#sources].map(([key, { vitals, notes }]) => {
+      const compared = this.#compared.get(key);
+      return { ...vitals, notes: notes(), ...(compared && { compared }) };
+    });
+  }
+
+  /** A source was compared by schedule. */
+  compared({ source, tenant, from, to, listed, sinks, unread }: Reconciled, atMs: number): void {
+    const key = sourceKey(source, tenant);
+    if (this.#sources.has(key))
+      this.#compared.set(key, { atMs, result: { from, to, listed, sinks, unread } });
   }
 
   get sinks(): readonly SinkVitals[] {
@@ -106,6 +125,7 @@ export class Vitals {
   /** It has left the config. */
   forgetSource(name: string, tenant: string): void {
     this.#sources.delete(sourceKey(name, tenant));
+    this.#compared.delete(sourceKey(name, tenant));
   }
 
   /** It has left the config. */

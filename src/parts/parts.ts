@@ -93,6 +93,11 @@ export class Parts {
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
   }
 
+  /** Of the present config: when, and how far back, it is compared. */
+  get reconcile(): PartsConfig['reconcile'] | undefined {
+    return this.#config?.reconcile;
+  }
+
   /** What can be compared by the present config. */
   comparable(): Comparable {
     const config = this.#config;

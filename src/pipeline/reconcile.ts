@@ -1,4 +1,4 @@
-import type { Compared, Fate, Journal, Repaired, SourceKey } from '../core/journal.ts';
+import type { Compared, Fate, Journal, Repair, Repaired, SourceKey } from '../core/journal.ts';
 import { type Match, matches } from '../core/match.ts';
 import {
   type Deviation,
@@ -211,11 +211,28 @@ async function repair(
   for (const { name: sink } of sinks) {
     for (const some of pieces(found.filter((each) => isMissing(each, sink) && !isUnread(each, sink)))) {
       signal.throwIfAborted();
-      const { why } = await journal.repair({ ...key, sink, records: some.map(({ record }) => record) });
-      mended.push({ sink, records: some.length, ...(why && { why }) });
+      const records = some.map(({ record }) => record);
+      mended.push(...(await repairFor({ ...key, sink, records }, journal)));
     }
   }
   return mended;
+}
+
+/** For one sink; as much of it as there is free room for. */
+async function repairFor(
+  missing: Repair & { readonly sink: string },
+  journal: Pick<Journal, 'repair'>,
+): Promise<Mended[]> {
+  const { sink, records } = missing;
+  const { why } = await journal.repair(missing);
+  if (why !== 'no-room' || records.length === 1)
+    return [{ sink, records: records.length, ...(why && { why }) }];
+  const middle = Math.ceil(records.length / 2);
+  const [first, rest] = [records.slice(0, middle), records.slice(middle)];
+  const mended = await repairFor({ ...missing, records: first }, journal);
+  const isFull = mended.some((each) => each.why !== undefined);
+  if (isFull) return [...mended, { sink, records: rest.length, why }];
+  return [...mended, ...(await repairFor({ ...missing, records: rest }, journal))];
 }
 
 function pieces<T>(all: readonly T[]): T[][] {

@@ -48,6 +48,15 @@ const aStatus = (directory: string): Status => ({
       open: [{ reading: 'sweep', begun: ago(60_000), from: ago(3 * HOUR), to: ago(HOUR) }],
       setAside: 1,
       notes: ['overlap is too short'],
+      compared: {
+        at: ago(3 * HOUR),
+        from: ago(51 * HOUR),
+        to: ago(3 * HOUR),
+        listed: 4_711,
+        missing: 3,
+        repaired: 2,
+        unread: 1,
+      },
       products: [
         {
           product: 'microsoftSentinel',
@@ -172,6 +181,7 @@ describe('status of a relay that answers', () => {
       '  alerts  contoso  2025-03-04T11:58:30Z  2s',
       expect.stringMatching(/^ {4}alerts: sweep begun 1m ago: 2h to go, from \S+Z$/),
       '    alerts: 1 time set aside as unreadable',
+      '    alerts: compared 3h ago, 4711 records: 3 were missing, 2 repaired; 1 time could not be read',
       '    alerts: overlap is too short',
       '',
       'Products',

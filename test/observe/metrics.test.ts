@@ -56,6 +56,9 @@ const PROMISED = [
   'journal_limit_bytes',
   'journal_paused',
   'journal_records',
+  'reconcile_last_seconds',
+  'reconcile_missing',
+  'reconcile_repaired_total',
   'sink_connected',
   'sink_failures_total',
   'sink_gap_records',
@@ -126,6 +129,8 @@ describe('openMetrics()', () => {
       'sink_unconfirmed_records{sink="siem"}',
       'sink_pending_records{sink="siem"}',
       'sink_gap_records{sink="siem"}',
+      'reconcile_missing{sink="siem"}',
+      'reconcile_repaired_total{sink="siem"}',
       'sink_oldest_pending_seconds{sink="siem"}',
       'sink_send_seconds_count{sink="siem"}',
       'delivery_seconds_count{sink="siem"}',
@@ -214,6 +219,38 @@ describe('openMetrics()', () => {
       'journal_full_in_seconds{sink="siem"}': 3_600,
       'sink_oldest_pending_seconds{sink="siem"}': 6.5,
     });
+  });
+
+  it('shows what the last comparison of each source has found missing, and when that was', async () => {
+    const { metrics } = scene();
+    const counts = { given: 7, waiting: 0, filtered: 0, refused: 0, unknown: 0, replaced: 0 };
+    const result = (source: string, missing: number, repaired: number) => ({
+      source,
+      tenant: 'contoso',
+      from: '2025-03-02T12:00:00.0000000Z',
+      to: '2025-03-04T12:00:00.0000000Z',
+      complete: true,
+      listed: 7 + missing,
+      sinks: [{ sink: 'siem', ...counts, missing, repaired }],
+      left: [],
+      deviations: [],
+      extra: [],
+      unread: [],
+      notes: [],
+    });
+    metrics.compared(result('alerts', 5, 4), NOW);
+    metrics.compared(result('others', 2, 2), NOW + 5_000);
+    expect(await series(metrics)).toMatchObject({
+      'reconcile_missing{sink="siem"}': 7,
+      'reconcile_repaired_total{sink="siem"}': 6,
+      'reconcile_last_seconds{source="others",tenant="contoso"}': NOW / 1000 + 5,
+    });
+    metrics.compared(result('alerts', 0, 0), NOW);
+    await metrics.forget({ source: 'others', tenant: 'contoso' });
+    metrics.compared(result('alerts', 1, 0), NOW);
+    const found = await series(metrics);
+    expect(found).toMatchObject({ 'reconcile_missing{sink="siem"}': 1 });
+    expect(found).not.toHaveProperty(['reconcile_last_seconds{source="others",tenant="contoso"}']);
   });
 
   it('G1: shows how late each product becomes visible, and which reading finds it', async () => {

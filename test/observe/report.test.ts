@@ -104,6 +104,7 @@ describe('reportOn()', () => {
           ],
           setAside: 3,
           notes: ['overlap is too short'],
+          compared: null,
           products: [
             {
               product: 'microsoftSentinel',
