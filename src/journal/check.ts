@@ -61,8 +61,7 @@ function problemOfFiles(directory: string, running: boolean): string | undefined
   try {
     checkLog(directory);
   } catch (error) {
-    // That it cannot be read is told by those who read.
-    if (!(error instanceof JournalError)) return undefined;
+    if (!(error instanceof JournalError)) return running ? undefined : unopened(error);
     return (
       `its write-ahead log ${wal} is missing, and it was not closed when it was used last: what is there is older ` +
       'than what was. What was read since is read again, and what was sent since is sent again'
@@ -90,9 +89,11 @@ function problemOfOpening(directory: string): string | undefined {
     }
     return undefined;
   } catch (error) {
-    return `it cannot be opened as it is: ${(error as Error).message}`;
+    return unopened(error);
   }
 }
+
+const unopened = (error: unknown): string => `it cannot be opened as it is: ${(error as Error).message}`;
 
 interface OpenedAnyhow {
   readonly database: DatabaseSync;
