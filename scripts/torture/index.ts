@@ -1,7 +1,8 @@
 /**
  * `npm run torture -- --cycles N --seed S [--parallel P]`: does something bad to a relay at work, N times, and looks
  * whether anything was lost, forged, told out of order or held up by it. The relay is the built program, the receiver a
- * process of its own; the simulator raises and changes alerts all the while. Exit code 1 when anything is wrong.
+ * process of its own; the simulator raises and changes alerts all the while. Exit code 1 when anything is wrong. Ctrl-C
+ * ends it early, and what was done until then is judged.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -39,12 +40,18 @@ function* inTurn(random: Random): Generator<Harm, never> {
 }
 
 const open = new Set<Scene>();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, async () => {
-    await Promise.allSettled([...open].map((scene) => scene.close()));
-    process.exit(1);
-  });
-}
+const close = async () => {
+  await Promise.allSettled([...open].map((scene) => scene.close()));
+  process.exit(1);
+};
+process.once('SIGTERM', close);
+/** What has been done until then is judged; whoever has no patience for that says so again. */
+let isEnough = false;
+process.once('SIGINT', () => {
+  isEnough = true;
+  console.log('ends after this cycle; Ctrl-C again ends at once');
+  process.once('SIGINT', close);
+});
 
 async function torture(lane: number, count: number, log: (text: string) => void): Promise<Result> {
   const scene = await openScene(seed + lane, lane);
@@ -56,7 +63,7 @@ async function torture(lane: number, count: number, log: (text: string) => void)
     const cannot = new Map<string, string>();
     if ((await scene.recovered()) === undefined) stuck.push('at the start');
     const turns = inTurn(new Random(seed, lane));
-    for (let done = 0; done < count && stuck.length === 0; ) {
+    for (let done = 0; done < count && stuck.length === 0 && !isEnough; ) {
       const { value: harm } = turns.next();
       const whyNot = harm.whyNot?.(scene);
       if (whyNot !== undefined) {

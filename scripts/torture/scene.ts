@@ -86,7 +86,7 @@ export interface SceneVerdict {
 
 const settings = (transport: Transport, { host, port }: Receiver, sides: readonly Side[]) => `    overlap: 20s
     settle: 3s
-    sweep: { every: 1m, window: 15m }
+    sweep: { every: 1m, window: 5m }
 sinks:
   - name: siem
     type: syslog
