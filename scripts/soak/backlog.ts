@@ -19,7 +19,7 @@ const PATIENCE_MS = 120_000;
 interface Phase {
   readonly seconds: number;
   readonly recordsPerSecond: number;
-  /** Most that it had, and most at the moments when it was looked at in the last quarter. */
+  /** Most that it had at the moments when it was looked at. */
   readonly mostBytes: number;
 }
 
@@ -47,7 +47,7 @@ export function backlog(records: number, say: (line: string) => void): Promise<O
         mostBytes = Math.max(mostBytes, memoryOf(watched.pid, 'VmRSS'));
         if (now >= nextProgress) {
           nextProgress += PROGRESS_MS;
-          const { rssBytes, journalBytes, pending } = await lookAt(watched);
+          const { rssBytes, journalBytes, pending } = await lookAt(watched, 'away');
           say(
             `${name}: memory ${spellSize(rssBytes)}, journal ${spellSize(journalBytes)}, received ${events}, pending ${pending}`,
           );
@@ -55,11 +55,11 @@ export function backlog(records: number, say: (line: string) => void): Promise<O
         await sleep(LOOK_MS);
       }
       const seconds = (performance.now() - begun) / 1000;
-      return { seconds, recordsPerSecond: events / seconds, mostBytes };
+      return { seconds, recordsPerSecond: receiver.received.events / seconds, mostBytes };
     };
 
     const filled = await phase('the other one is served', reads);
-    const { pending } = await lookAt(watched);
+    const { pending } = await lookAt(watched, 'away');
     away.comeBack();
     const drained = await phase('it is back', away);
     const highBytes = memoryOf(watched.pid, 'VmHWM');

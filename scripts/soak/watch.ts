@@ -18,8 +18,12 @@ export interface Watched {
   readonly state: string;
 }
 
-/** Looks at a relay: what the kernel has of it, what it says itself, and its files. */
-export async function lookAt({ pid, metrics, state }: Watched): Promise<Look> {
+/**
+ * Looks at a relay: what the kernel has of it, what it says itself, and its files.
+ *
+ * @param sink whose pending records count; left out: those of all
+ */
+export async function lookAt({ pid, metrics, state }: Watched, sink?: string): Promise<Look> {
   const text = await (await fetch(metrics)).text();
   const sum = (name: string) => sumOf(text, name);
   return {
@@ -30,7 +34,7 @@ export async function lookAt({ pid, metrics, state }: Watched): Promise<Look> {
     journalBytes: statSync(`${state}/journal.db`).size,
     logBytes: statSync(`${state}/journal.db-wal`).size,
     delivered: sumOf(text, 'defender_relay_sink_records_total', 'result="delivered"'),
-    pending: sum('defender_relay_sink_pending_records'),
+    pending: sumOf(text, 'defender_relay_sink_pending_records', sink && `sink="${sink}"`),
     failures: sum('defender_relay_sink_failures_total'),
   };
 }

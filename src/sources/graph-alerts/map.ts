@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { SourceRecord } from '../../core/record.ts';
 import { msOfTicks, ticksOf } from '../../core/ticks.ts';
 import { stringifyJson } from '../../lib/json.ts';
@@ -23,7 +23,7 @@ export function alertRecord(row: unknown): SourceRecord | undefined {
   const updated = timeOf(alert.lastUpdateDateTime) ?? created ?? 0n;
   return {
     kind: 'alert',
-    id: typeof alert.id === 'string' && alert.id !== '' ? alert.id : `no-id-${hash(json)}`,
+    id: typeof alert.id === 'string' && alert.id !== '' ? alert.id : `no-id-${shortHash(json)}`,
     revision: updated,
     created: created ?? updated,
     timeMs: msOfTicks(updated),
@@ -38,7 +38,7 @@ export function alertRecord(row: unknown): SourceRecord | undefined {
 /** .NET's empty date, the first moment of the year 1, is none. */
 const timeOf = (text: unknown): bigint | undefined => ticksOf(text) || undefined;
 
-const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
+const shortHash = (text: string): string => hash('sha256', text).slice(0, 32);
 
 const MOST_EVIDENCE = 2 ** 16;
 

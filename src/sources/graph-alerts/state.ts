@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AlertState } from '../../core/changes.ts';
 
 /** Longer ones are cut: it is kept for each alert of 90 days. */
@@ -57,5 +57,5 @@ function countsOf(words: readonly string[]): string {
 /** Graph may list them in another order at each reading: that is no change. */
 function hashOf(keys: readonly string[]): string {
   const text = keys.toSorted().join('\n');
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return hash('sha256', text).slice(0, 12);
 }
