@@ -14,6 +14,7 @@ import { openLogger } from '../../src/observe/logger.ts';
 import { runRelay } from '../../src/relay.ts';
 import { startSimulator, writeSimulatorFiles } from '../../src/simulator/index.ts';
 import { readAll, startCollector } from '../support/collectors.ts';
+import { cefId } from '../support/received.ts';
 
 const patience = { timeout: 20_000 };
 /** More than the overlap and less than from one sweep to the next. */
@@ -89,7 +90,7 @@ const idsAt = (events: readonly string[]) => [
 ];
 
 describe('reconcile', () => {
-  it('finds, beside a running relay and without one, what became visible too late', async () => {
+  it('finds, beside a running relay and without one, what became visible too late, and delivers that and nothing else', async () => {
     const { file, simulator, receiver, start, passIt } = await scene();
     const stop = await start();
     simulator.raise(3);
@@ -97,7 +98,7 @@ describe('reconcile', () => {
     expect(await run(file)).toMatchObject({ code: 0, out: expect.stringContaining('nothing is missing') });
 
     simulator.setFaults({ 'very-late': 1 });
-    simulator.raise(5);
+    simulator.raise(100);
     await passIt();
     const found = await run(file, { json: true });
     expect(found.code).toBe(1);
@@ -107,8 +108,8 @@ describe('reconcile', () => {
         source: 'alerts',
         tenant: 'simulator',
         complete: true,
-        listed: 8,
-        sinks: [{ sink: 'siem', given: 3, missing: 5 }],
+        listed: 103,
+        sinks: [{ sink: 'siem', given: 3, missing: 100 }],
       },
     ]);
     const fixed = await run(file, { fix: true });
@@ -116,8 +117,8 @@ describe('reconcile', () => {
       code: 0,
       out: expect.stringContaining('what is missing is in the journal now, and on its way'),
     });
-    await expect.poll(() => idsAt(receiver.events), patience).toHaveLength(8);
-    const late = simulator.account.raised.slice(3).map(({ id }) => id);
+    await expect.poll(() => idsAt(receiver.events), patience).toHaveLength(103);
+    const late = simulator.account.raised.slice(3).map(({ id }) => cefId(id));
     const repaired = receiver.events.filter((event) => event.includes('outcome=repair'));
     expect(idsAt(repaired).sort()).toEqual(late.sort());
     expect(idsAt(receiver.events.filter((event) => !repaired.includes(event)))).toHaveLength(3);
