@@ -70,8 +70,9 @@ async function lookAround(
     });
   for (const gap of await journal.gaps()) {
     if (gap.open || now() < (refills.get(gap.id) ?? 0)) continue;
-    refills.set(gap.id, now() + REFILL_AGAIN_MS);
-    await attempt(refillGap(options, gap, all, task));
+    const again = (afterMs: number) => refills.set(gap.id, now() + afterMs);
+    again(REFILL_AGAIN_MS);
+    await attempt(refillGap(options, gap, all, { ...task, isStuck: () => again(every) }));
   }
   for (const source of all.sources) {
     const key = { source: source.name, tenant: source.source.tenant };
@@ -112,11 +113,13 @@ async function refillGap(
   { journal, log }: ScheduleOptions,
   gap: Gap,
   comparable: Comparable,
-  task: Task<unknown>,
+  task: Task<unknown> & { isStuck(): void },
 ): Promise<void> {
   const result = await refill(gap, comparable, journal, task);
   tellRepaired(journal, result.sources);
   logGaps(log, result);
+  // Part of it cannot be read, or is dated later than the source has been read: room is not what it waits for.
+  if (result.gaps.length === 0 && result.sources.every(({ left }) => left.length === 0)) task.isStuck();
 }
 
 /** Says which gaps have been refilled. */

@@ -122,6 +122,37 @@ it('K6: refills a gap as soon as its sink has come on, and says so', async () =>
   );
 });
 
+it('K6: does not ask again and again for what cannot be compared yet', async () => {
+  const world = await aWorld([{ name: 'siem' }, { name: 'lake', required: false }], { maxBytes: 2 ** 20 });
+  await world.read();
+  const raise = async (id: string, revision: bigint, bytes: number) => {
+    world.graph.alerts.push(large({ id, revision, created: revision }, bytes));
+    await world.goOn(10);
+    await world.take('siem');
+  };
+  await raise('a', ticksOfMs(noon + 30 * DAY_MS), 10);
+  for (let n = 0; (await world.journal.gaps()).length === 0; n++)
+    await raise(`a${n}`, ticksOfMs(world.now() + 1_000), 60_000);
+  await world.take('lake');
+  await raise('b', ticksOfMs(world.now() + 1_000), 10);
+  const { look } = start(world);
+  await look();
+  await world.take('lake');
+  for (let round = 0; round < 6; round++) {
+    await raise(`fresh${round}`, ticksOfMs(world.now() + 1_000), 10);
+    await look();
+    await world.take('lake');
+  }
+  expect(await world.journal.gaps()).toHaveLength(1);
+  const { length } = world.graph.asked;
+  world.pass(1_200_000);
+  await look();
+  await look();
+  expect(world.graph.asked).toHaveLength(length);
+  world.pass(DAY_MS);
+  await expect.poll(() => world.graph.asked.length, { timeout: 10_000 }).toBeGreaterThan(length);
+});
+
 it('does nothing when it is off', async () => {
   const world = await aWorld([{ name: 'siem' }]);
   await world.read();
