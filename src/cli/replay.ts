@@ -2,7 +2,7 @@ import { loadConfig } from '../config/load.ts';
 import { didYouMean } from '../config/nearest.ts';
 import type { Config } from '../config/schema.ts';
 import { askRelay } from '../control/client.ts';
-import { RelayError, UsageError } from '../core/errors.ts';
+import { JournalError, RelayError, UsageError } from '../core/errors.ts';
 import type { ReplayProgress, ReplayRequest, ReplayResult } from '../core/replay.ts';
 import type { Task } from '../core/task.ts';
 import { isoOfTicks } from '../core/ticks.ts';
@@ -58,7 +58,11 @@ export async function replayCommand(flags: ReplayFlags, io: Io): Promise<number>
     ? JSON.stringify({ sink, running: isLive, ...result }, null, 2)
     : replayText(sink, result, isLive).join('\n');
   io.stdout.write(`${text}\n`);
-  return result.ended === 'done' && result.gone === 0 && result.unread.length === 0 ? 0 : 1;
+  return isAll(result) ? 0 : 1;
+}
+
+function isAll({ ended, gone, broken, unread }: ReplayResult): boolean {
+  return ended === 'done' && gone + broken + unread.length === 0;
 }
 
 /** Has it done, and tells of it meanwhile. What ends it on its way, a signal or the end of the relay, leaves how far it came. */
@@ -74,12 +78,14 @@ async function tell(request: ReplayRequest, state: Config['state'], io: Io): Pro
     return await ask(request, state, { signal: stop.soft, progress }, io);
   } catch (error) {
     const isStopped = isAbort(error);
-    if (!isStopped && !(last && error instanceof RelayError)) throw error;
+    // One of the journal is no relay's.
+    const isOfRelay = error instanceof RelayError && !(error instanceof JournalError);
+    if (!isStopped && !(last && isOfRelay)) throw error;
     const { from, to } = request;
     const { records = 0, upTo = from } = last ?? {};
     const ended = isStopped ? 'stopped' : 'failed';
     const problem = isStopped ? {} : { problem: (error as RelayError).message };
-    const unknown = { listed: 0, gone: 0, journalSince: null, notListed: null, unread: [] };
+    const unknown = { listed: 0, gone: 0, broken: 0, journalSince: null, notListed: null, unread: [] };
     return { result: { ended, ...problem, from, to, upTo, records, ...unknown }, isLive: true };
   } finally {
     stop.dispose();
@@ -136,7 +142,7 @@ export function progressText({ doing, records, upTo }: ReplayProgress): string {
 
 /** What came out, for people. */
 export function replayText(sink: string, result: ReplayResult, isLive: boolean): string[] {
-  const { ended, records, listed, gone, upTo, to, journalSince, notListed, unread } = result;
+  const { ended, records, listed, gone, broken, upTo, to, journalSince, notListed, unread } = result;
   const name = plain(sink);
   const lines = [
     `${spellCount(records, 'record')}${listed > 0 ? ` (${listed} from Graph)` : ''} in the journal for sink ${name} again, ` +
@@ -151,6 +157,10 @@ export function replayText(sink: string, result: ReplayResult, isLive: boolean):
     );
   if (gone > 0)
     lines.push(`${spellCount(gone, 'record')} could not be told: the journal has let go of them meanwhile`);
+  if (broken > 0)
+    lines.push(
+      `at most ${spellCount(broken, 'record')} could not be told: the journal is broken there; journal check says how`,
+    );
   for (const { source, from, to: end, detail } of unread)
     lines.push(`not told, source ${plain(source)} cannot read it: ${from} to ${end}: ${plain(detail)}`);
   if (ended !== 'done') {

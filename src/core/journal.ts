@@ -245,6 +245,8 @@ export interface Search {
 export interface Searched {
   /** In the order of the journal. */
   readonly found: readonly Found[];
+  /** So many records could not be looked at: they are not as they were written. */
+  readonly broken: number;
   /** Where to look next; `undefined`: that was all there is. */
   readonly after: number | undefined;
   /**

@@ -38,6 +38,8 @@ export interface ReplayResult {
   readonly listed: number;
   /** Records that the journal had at first, and let go of before it was their turn. */
   readonly gone: number;
+  /** At most so many are missing because they are broken in the journal. */
+  readonly broken: number;
   /** The journal has all that came since then; `null`: nothing ever came. */
   readonly journalSince: string | null;
   /** What of the range lies before that, and was not listed: of it there is only what the journal has by chance. */

@@ -30,14 +30,7 @@ import type {
   SourceKey,
 } from '../core/journal.ts';
 import { ownRecord } from '../core/own-record.ts';
-import {
-  type Outcome,
-  type RecordKind,
-  type Retold,
-  recordKinds,
-  retold,
-  type SourceRecord,
-} from '../core/record.ts';
+import { isOwn, type Outcome, type Retold, retold, type SourceRecord } from '../core/record.ts';
 import { msOfTicks, ticksOfMs } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
 import {
@@ -295,6 +288,7 @@ export class Store {
     const earliest = msOfTicks(from) - AHEAD_MS;
     const found: Found[] = [];
     let id = Math.max(after, (first?.id ?? 1) - 1);
+    let missing = 0;
     let bytes = 0;
     for (
       let looked = 0;
@@ -304,21 +298,24 @@ export class Store {
       const head = this.#batches.head(++id);
       if (!head || head.target !== null || head.at < earliest) continue;
       bytes += head.bytes;
-      for (const [index, { kind, revision }] of this.#unread(id).entries()) {
-        if (revision < from || revision >= to || !isOfSource(kind)) continue;
+      const records = this.#unread(id);
+      if (!records) missing += head.records;
+      for (const [index, record] of (records ?? []).entries()) {
+        const { revision } = record;
+        if (revision < from || revision >= to || isOwn(record)) continue;
         found.push({ revision, place: { batch: id, index } });
       }
     }
-    return { found, after: id < this.#batches.last ? id : undefined, sinceMs: first?.at };
+    return { found, broken: missing, after: id < this.#batches.last ? id : undefined, sinceMs: first?.at };
   }
 
   recordsAt(places: readonly Cursor[]): { places: number; records: Retold[] } {
-    const batches = new Map<number, readonly Retold[]>();
+    const batches = new Map<number, readonly Retold[] | undefined>();
     const records: Retold[] = [];
     let characters = 0;
     let count = 0;
     for (const { batch, index } of places) {
-      if (!batches.has(batch)) batches.set(batch, this.#batches.head(batch) ? this.#unread(batch) : []);
+      if (!batches.has(batch)) batches.set(batch, this.#unread(batch));
       const record = batches.get(batch)?.[index];
       characters += record?.json.length ?? 0;
       if (count > 0 && (count >= MAX_RECORDS || characters > MAX_CHARACTERS)) break;
@@ -328,13 +325,23 @@ export class Store {
     return { places: count, records };
   }
 
-  /** The records of a batch, with their bodies as they came. */
-  #unread(id: number): Retold[] {
-    const { head, text } = this.#batches.read(id);
-    return decodeRecords(head.format, text(), () => false).map(({ body, outcome: _, ...record }) => ({
-      ...record,
-      json: String(body.unread),
-    }));
+  /**
+   * The records of a batch, with their bodies as they came; `undefined`: it is not there, or not as it was written. What
+   * was delivered is no reason to end the relay.
+   */
+  #unread(id: number): Retold[] | undefined {
+    if (!this.#batches.head(id)) return undefined;
+    try {
+      const { head, text } = this.#batches.read(id);
+      return decodeRecords(head.format, text(), () => false).map(({ body, outcome: _, ...record }) => ({
+        ...record,
+        json: String(body.unread),
+      }));
+    } catch (error) {
+      if (!(error instanceof JournalError)) throw error;
+      this.#notify({ level: 'error', fields: { batch: id }, message: error.message });
+      return undefined;
+    }
   }
 
   /** Write. Once a day: of each product how it was seen, and how much of it since the last time. */
@@ -637,11 +644,6 @@ export class Store {
   abandon(): void {
     this.#database.close();
   }
-}
-
-/** And not the relay's own. */
-function isOfSource(kind: RecordKind): boolean {
-  return (recordKinds as readonly string[]).includes(kind);
 }
 
 function positionOf({ cursor, stream, sequence, apart }: SinkRow): Position {

@@ -69,6 +69,7 @@ class Replay {
   #records = 0;
   #listed = 0;
   #gone = 0;
+  #broken = 0;
   /** All before this time is done. */
   #upTo: bigint;
   /** The journal has all that came since this time; `undefined`: nothing ever came. */
@@ -120,6 +121,7 @@ class Replay {
       records: this.#records,
       listed: this.#listed,
       gone: this.#gone,
+      broken: this.#broken,
       journalSince: this.#since === undefined ? null : isoOfTicks(this.#since),
       notListed: isShort ? { from: isoOfTicks(this.#from), to: isoOfTicks(edge) } : null,
       unread: this.#unread,
@@ -202,6 +204,8 @@ class Replay {
   async #find(): Promise<Oldest> {
     const { journal, isLive, steady, mostFound = MOST_FOUND } = this.#options;
     let kept: Oldest = { found: [], end: this.#to };
+    // The same each time that it is looked at.
+    this.#broken = 0;
     for (let after: number | undefined = 0; after !== undefined; ) {
       this.#task.signal.throwIfAborted();
       this.#progress('looking');
@@ -209,6 +213,7 @@ class Replay {
       const piece: Searched = await journal.search({ from: this.#upTo, to: kept.end, after });
       after = piece.after;
       if (piece.sinceMs !== undefined) this.#since ??= ticksOfMs(piece.sinceMs);
+      this.#broken += piece.broken;
       kept.found.push(...piece.found);
       if (kept.found.length > 2 * mostFound) kept = oldest(kept.found, mostFound, kept.end);
       // The thread of the journal is everybody's: half of its time at most.

@@ -89,6 +89,7 @@ describe('replay', () => {
     ['full', { ended: 'full' }],
     ['failed', { ended: 'failed', problem: 'HTTP 403' }],
     ['of what was let go of', { gone: 1 }],
+    ['of what is broken', { broken: 1 }],
     [
       'of what cannot be read',
       { unread: [{ source: 'a', tenant: 'b', from: '1', to: '2', detail: 'HTTP 500' }] },
@@ -139,10 +140,19 @@ describe('replay', () => {
 describe('replayText()', () => {
   it('says from where to go on, and what was not told', () => {
     const unread = [{ source: 'alerts', tenant: 'contoso', from: 'T1', to: 'T2', detail: 'HTTP\u001b 500' }];
-    const result = aReplayResult({ ended: 'stopped', records: 1, gone: 2, upTo: 'T3', to: 'T4', unread });
+    const result = aReplayResult({
+      ended: 'stopped',
+      records: 1,
+      gone: 2,
+      broken: 3,
+      upTo: 'T3',
+      to: 'T4',
+      unread,
+    });
     expect(replayText('siem', result, true)).toEqual([
       '1 record in the journal for sink siem again, marked as replay',
       '2 records could not be told: the journal has let go of them meanwhile',
+      'at most 3 records could not be told: the journal is broken there; journal check says how',
       expect.stringMatching(/^not told, source alerts cannot read it: T1 to T2: HTTP.* 500$/),
       'ended before it was done: it was stopped; go on with --from T3 --to T4, then some may come twice',
     ]);

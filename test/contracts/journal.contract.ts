@@ -426,6 +426,7 @@ export function describeJournalContract(name: string, start: () => Promise<Journ
       it('tell of an empty journal, and give nothing of what is not there', async () => {
         expect(await journal.search({ ...times(0n, 9n), after: 0 })).toEqual({
           found: [],
+          broken: 0,
           after: undefined,
           sinceMs: undefined,
         });

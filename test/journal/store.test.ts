@@ -359,6 +359,7 @@ describe('search()', () => {
     const later = { from: ticksOfMs(nowMs), to: ticksOfMs(nowMs) + 1n };
     expect(store.search({ ...later, after: 0 })).toEqual({
       found: [2, 3].map((batch) => ({ revision: ticksOfMs(nowMs), place: { batch, index: 0 } })),
+      broken: 0,
       after: undefined,
       sinceMs: nowMs,
     });
@@ -366,6 +367,19 @@ describe('search()', () => {
     nowMs -= 2 * DAY_MS;
     append([aSourceRecord({ id: 'c' }, { revision: later.from })]);
     expect(store.search({ ...later, after: 3 }).found).toEqual([]);
+  });
+
+  it('says of what is broken that it is, and goes on', () => {
+    open();
+    append(someRecords(['a', 'b']));
+    append(someRecords(['c']));
+    const database = new DatabaseSync(pathsIn(directory.state).journal);
+    database.exec('UPDATE batch SET records = 3 WHERE id = 1');
+    database.close();
+    const { found, broken } = store.search({ from: 0n, to: 9_999n, after: 0 });
+    expect([found.map(({ place }) => place.batch), broken]).toEqual([[2], 3]);
+    expect(store.recordsAt([{ batch: 1, index: 0 }])).toEqual({ places: 1, records: [] });
+    expect(notices).toContainEqual(expect.objectContaining({ level: 'error', fields: { batch: 1 } }));
   });
 
   it('looks at about one batch at a time, however small the rows are', () => {

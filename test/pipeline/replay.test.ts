@@ -22,6 +22,7 @@ class Scene {
   /** What the next calls of `appendFor` come to before it does as it is told. */
   readonly refusals: (AppendedFor | Error)[] = [];
   readonly gone = new Set<number>();
+  broken = 0;
   searches: Search[] = [];
   clockMs = 0;
 
@@ -75,7 +76,7 @@ class Scene {
       .filter(({ revision }) => revision >= search.from && revision < search.to);
     const last = batches.at(-1) ?? search.after;
     const sinceMs = Date.UTC(2026, 0, 1) + 5_000;
-    return { found, after: last < this.seconds.length ? last : undefined, sinceMs };
+    return { found, broken: this.broken, after: last < this.seconds.length ? last : undefined, sinceMs };
   }
 
   #at({ batch }: Cursor): Retold {
@@ -111,6 +112,7 @@ describe('replay()', () => {
       records: 5,
       listed: 0,
       gone: 0,
+      broken: 0,
       journalSince: iso(5),
       notListed: { from: iso(0), to: iso(5) },
       unread: [],
@@ -215,7 +217,7 @@ describe('replay()', () => {
     const sources = [{ name: 'alerts', source }];
     const empty: ReplayOptions['journal'] = {
       ...journal,
-      search: async () => ({ found: [], after: undefined, sinceMs: undefined }),
+      search: async () => ({ found: [], broken: 0, after: undefined, sinceMs: undefined }),
       appendFor(...given) {
         if (scene.told.length === 1) scene.stop.abort();
         return journal.appendFor(...given);
@@ -244,6 +246,13 @@ describe('replay()', () => {
       upTo: iso(0),
       unread: [{ source: 'alerts', tenant: 'contoso', from: iso(1), to: iso(2), detail: 'HTTP 500' }],
     });
+  });
+
+  it('counts what cannot be read once, however often it is looked at', async () => {
+    const scene = new Scene(1, 2, 3, 4);
+    scene.broken = 5;
+    // Two pieces in each of several rounds.
+    expect(await scene.replay({}, { mostFound: 1 })).toMatchObject({ records: 4, broken: 10 });
   });
 
   it('tells of a sink that is not there, and of what is no time', async () => {

@@ -10,6 +10,7 @@ export function aReplayResult(overrides: Partial<ReplayResult> = {}): ReplayResu
     records: 0,
     listed: 0,
     gone: 0,
+    broken: 0,
     journalSince: '2025-12-25T00:00:00.0000000Z',
     notListed: null,
     unread: [],
