@@ -24,7 +24,7 @@ it('G24: `run` reads from `simulate` through a proxy that inspects, and signs in
   writeFileSync(config, `${written}server: { listen: 'off' }\n`);
 
   const relay = start(['run', '--config', config], { env: { PROXY_PASSWORD: 'canary-password' } });
-  const ids = () => new Set(relay.stdout.match(/(?<=\|externalId=)\S+/g));
+  const ids = () => new Set(relay.stdout.match(/(?<=^CEF:0\|Microsoft\|.*\|externalId=)\S+/gm));
   await expect.poll(() => ids().size, { timeout: 20_000 }).toBe(ALERTS);
   relay.child.kill('SIGTERM');
   expect(await relay.ended, relay.stderr).toEqual([0, null]);

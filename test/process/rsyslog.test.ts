@@ -168,7 +168,8 @@ server: { listen: 'off' }
     // A stop in good order confirms what is out; so what has not arrived by then never will.
     await expect
       .poll(() => new Set(rsyslog.messages().map((message) => found(message).xternalId)).size)
-      .toBe(alerts.length);
+      // … and that the relay has started.
+      .toBe(alerts.length + 1);
     expect(await relay.end('SIGTERM'), relay.log).toBe(0);
 
     const messages = rsyslog.messages();
