@@ -13,7 +13,7 @@ import { Random } from '../../src/simulator/random.ts';
 import { whyMissing } from '../../test/peers/missing.ts';
 import { testCertificates } from '../../test/support/certificates.ts';
 import { makeNamespace, type Namespace } from '../../test/support/namespace.ts';
-import { judge, type Verdict } from '../../test/support/oracle.ts';
+import { isAllTold, judge, type Verdict } from '../../test/support/oracle.ts';
 import { cefId, type Received, receivedOf, ticks } from '../../test/support/received.ts';
 import { type Receiver, startReceiver } from '../../test/support/receiver.ts';
 import { RelayProcess } from '../../test/support/relay-process.ts';
@@ -206,15 +206,19 @@ export async function openScene(seed: number, lane: number): Promise<Scene> {
       simulator.stopRaising();
       while (simulator.account.pending > 0) await sleep(200);
       simulator.heal();
-      const isAllTold = () => [...judged().values()].every(({ lost }) => lost.length === 0);
       const count = () => [...told().values()].reduce((sum, { received }) => sum + received.length, 0);
+      const isOver = () =>
+        [...told().values()].every(({ received }) =>
+          isAllTold(simulator.account, received, processEnds, diskFaults),
+        );
       // On a busy machine it may be long until all has come; but as long as it comes it is not lost.
-      let [before, since] = [-1, Date.now()];
-      while (relay.running && Date.now() - since < RECOVERY_MS) {
+      let before = -1;
+      for (let idleMs = 0; relay.running && idleMs < RECOVERY_MS; idleMs += 1_000) {
         await sleep(1_000);
         const now = count();
-        if (now === before && isAllTold()) break;
-        if (now !== before) [before, since] = [now, Date.now()];
+        if (now === before && isOver()) break;
+        if (now !== before) idleMs = 0;
+        before = now;
       }
       const exitCode = await relay.end('SIGTERM');
       return { sinks: judged(), torn: receiver.torn(), exitCode };

@@ -70,6 +70,7 @@ function file(folder: string): Side {
     type: file
     path: ${path}
     format: { type: json }
+    rotate: { size: off }
 ${rest}`,
     received() {
       const bytes = Buffer.concat([begun, tail.next()]);

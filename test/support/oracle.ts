@@ -64,22 +64,27 @@ function keyOf(event: { id: string; revision: bigint; unrevised?: number }): str
   return `${id} ${revision}${unrevised > 0 ? `.${unrevised}` : ''}`;
 }
 
-/**
- * @param events CEF lines, or what they say
- * @param processEnds when a relay process ended, milliseconds since 1970: an answer counts as committed once the
- *   same process has asked for two things more (R2)
- * @param diskFaults when the relay's disk was at fault: what it was answered then need not have been committed, whatever
- *   it asked for afterwards
- */
-export function judge(
+/** The same alerts are given again and again. */
+const givenKeys = new WeakMap<object, string>();
+
+/** Without the count of `unrevised`. */
+function keyOfGiven(alert: Pick<Raised, 'id' | 'revision'>): string {
+  const key = givenKeys.get(alert) ?? `${cefId(alert.id)} ${ticks(alert.revision)}`;
+  givenKeys.set(alert, key);
+  return key;
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Keys of what is owed; see {@link judge}. */
+function owedBy(
   account: Account,
-  events: readonly string[] | readonly Received[],
-  processEnds: readonly number[] = [],
-  diskFaults: readonly { readonly from: number; readonly to: number }[] = [],
-): Verdict {
-  const ofAlerts = events.filter((event) => typeof event !== 'string' || !isOwn(event));
-  const received = ofAlerts.map((event) => (typeof event === 'string' ? receivedOf(event) : event));
-  const raised = new Set(account.raised.map(({ id, revision }) => `${cefId(id)} ${ticks(revision)}`));
+  processEnds: readonly number[],
+  diskFaults: readonly Span[],
+): ReadonlySet<string> {
   const newest = new Map([...account.newest()].map(([id, revision]) => [cefId(id), ticks(revision)]));
   const poisoned = account.poisoned === undefined ? undefined : ticks(account.poisoned);
   const readable = [...newest].filter(([, revision]) => revision !== poisoned);
@@ -95,8 +100,9 @@ export function judge(
     const second = account.requests[ordinal + 1];
     if (second === undefined || second.at >= end) continue;
     if (diskFaults.some(({ from, to }) => second.at >= from && at <= to)) continue;
-    for (const { id, revision, unrevised } of alerts) {
-      const key = keyOf({ id: cefId(id), revision: ticks(revision) });
+    for (const alert of alerts) {
+      const { unrevised } = alert;
+      const key = keyOfGiven(alert);
       owed.add(key);
       const given = bodies.get(key) ?? new Set();
       bodies.set(key, given.add(unrevised));
@@ -108,19 +114,56 @@ export function judge(
       owed.add(`${key}.${unrevised}`);
     }
   }
+  return owed;
+}
 
-  const copies = Map.groupBy(received, (event) => keyOf(event) + event.part);
-  const records = Map.groupBy(received, keyOf);
+/** Those of which not every part has come. */
+function missingOf(owed: ReadonlySet<string>, records: ReadonlyMap<string, readonly Received[]>): string[] {
   const complete = (key: string): boolean => {
     const parts = new Set(records.get(key)?.map(({ part }) => part));
     const total = Number(/\/(\d+)$/.exec([...parts][0] ?? '')?.[1] ?? 1);
     return parts.size === total;
   };
+  return [...owed].filter((key) => !complete(key));
+}
+
+/** Whether all that is owed has come; of a long log sooner said than all that {@link judge} says. */
+export function isAllTold(
+  account: Account,
+  received: readonly Received[],
+  processEnds: readonly number[] = [],
+  diskFaults: readonly Span[] = [],
+): boolean {
+  const records = Map.groupBy(received, keyOf);
+  return missingOf(owedBy(account, processEnds, diskFaults), records).length === 0;
+}
+
+/**
+ * @param events CEF lines, or what they say
+ * @param processEnds when a relay process ended, milliseconds since 1970: an answer counts as committed once the
+ *   same process has asked for two things more (R2)
+ * @param diskFaults when the relay's disk was at fault: what it was answered then need not have been committed, whatever
+ *   it asked for afterwards
+ */
+export function judge(
+  account: Account,
+  events: readonly string[] | readonly Received[],
+  processEnds: readonly number[] = [],
+  diskFaults: readonly Span[] = [],
+): Verdict {
+  const ofAlerts = events.filter((event) => typeof event !== 'string' || !isOwn(event));
+  const received = ofAlerts.map((event) => (typeof event === 'string' ? receivedOf(event) : event));
+  const owed = owedBy(account, processEnds, diskFaults);
+  const raised = new Set(account.raised.map(keyOfGiven));
+  const newest = new Map([...account.newest()].map(([id, revision]) => [cefId(id), ticks(revision)]));
+  const poisoned = account.poisoned === undefined ? undefined : ticks(account.poisoned);
+  const copies = Map.groupBy(received, (event) => keyOf(event) + event.part);
+  const records = Map.groupBy(received, keyOf);
   const inOrder = received.filter(({ outcome }) => outcome === 'new' || outcome === 'update');
   const lastCopies = new Map(inOrder.map(({ id, revision }) => [id, revision]));
   return {
     owed: owed.size,
-    lost: [...owed].filter((key) => !complete(key)),
+    lost: missingOf(owed, records),
     duplicated: received.length - copies.size,
     delivered: copies.size,
     outOfOrder: [...lastCopies].flatMap(([id, revision]) =>
@@ -139,7 +182,7 @@ const revisionOf = (key: string): string => key.replace(/\.\d+$/, '');
 function alteredIn(received: readonly Received[], raised: readonly Raised[]): string[] {
   const comparable = received.filter(({ isOf }) => isOf !== undefined);
   if (comparable.length === 0) return [];
-  const bodies = Map.groupBy(raised, ({ id, revision }) => `${cefId(id)} ${ticks(revision)}`);
+  const bodies = Map.groupBy(raised, keyOfGiven);
   const altered = comparable.filter((event) => {
     const of = bodies.get(revisionOf(keyOf(event)));
     return of !== undefined && !of.some((each) => event.isOf?.(each));
