@@ -4,9 +4,10 @@ import { aPlace, chances, type Files, holds, Recording, Spoilt, withIndex } from
 
 /** A sample of what `power-loss.long.test.ts` goes through. */
 describe.skipIf(whyMissing('strace'))('a journal', () => {
-  const place = aPlace();
+  let place: ReturnType<typeof aPlace>;
   let recording: Recording;
   beforeAll(() => {
+    place = aPlace();
     recording = new Recording(place.state, 'short');
   }, 60_000);
   afterAll(() => place[Symbol.dispose]());
