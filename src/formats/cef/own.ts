@@ -64,8 +64,8 @@ export function ownLine(
   };
   const known = { ...body, tenant };
   const said = (field: OwnField): string[] => {
-    const value = asCef(field, known[bodyName(field) as keyof typeof known]);
-    return value === '' || field === 'detail' ? [] : [pair(ownPlaces[field], short(value))];
+    const value = short(asCef(field, known[bodyName(field) as keyof typeof known]));
+    return value === '' || field === 'detail' ? [] : [pair(ownPlaces[field], value)];
   };
   const isFirstTelling = outcome === 'new' || outcome === 'update';
   const before = [

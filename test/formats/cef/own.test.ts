@@ -73,7 +73,7 @@ describe('the events of the relay itself in CEF', () => {
           expect(Buffer.byteLength(lines[0]!)).toBeLessThanOrEqual(Math.max(1_024, maxBytes));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 60, examples: [[{ count: '\u0000' }, '', 'new', 0]] },
     );
   });
 });
