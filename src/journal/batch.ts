@@ -134,8 +134,14 @@ export function compress(text: string): Uint8Array {
   return zstdCompressSync(text, COMPRESSION);
 }
 
+/**
+ * Most rows fit into one piece, large enough for the system to take it back as soon as it is garbage: of pieces of 16 KiB,
+ * the default, those that are garbage stay for a long time.
+ */
+const PIECES = { chunkSize: 2 ** 18 };
+
 export function decompress(data: Uint8Array): string {
-  return zstdDecompressSync(data).toString('utf8');
+  return zstdDecompressSync(data, PIECES).toString('utf8');
 }
 
 /**
