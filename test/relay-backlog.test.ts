@@ -122,8 +122,8 @@ it('Q5: with a dead sink that is not required the others are given all; what it 
   const lake = async () => (await relay.status()).sinks.find(({ name }) => name === 'lake')!;
   const waiting = await lake();
   expect(waiting.gaps).toMatchObject({ open: true });
-  // With what the relay has told of itself.
-  expect(waiting.gaps!.records + waiting.pending).toBeGreaterThan(ALERTS);
+  // With what the relay may have told of itself.
+  expect(waiting.gaps!.records + waiting.pending).toBeGreaterThanOrEqual(ALERTS);
   expect(waiting.gaps!.records + waiting.pending).toBeLessThan(ALERTS + 20);
   await expect.poll(() => relay.ready(), patience).toBe('ready\n');
   const streamOf = (event: string) => /dvcpid=(\d+)/.exec(event)?.[1];

@@ -111,7 +111,7 @@ describe('runRelay()', () => {
     await first.ended;
     // The parts begin side by side.
     expect(first.told().toSorted()).toEqual([
-      'info : first start: a new journal',
+      'info : no journal is here: a first start is assumed, with a new one',
       'info : nothing is waiting: all that was read has been delivered',
       expect.stringMatching(/^info alerts: reads for the first time/),
       'info siem: new: starts at the end of the journal',

@@ -80,7 +80,7 @@ describe('the state directory', () => {
     rmSync(state, { recursive: true });
     simulator.raise(2);
     const after = await run(14);
-    expect(after.lines[0]).toMatch(/^first start: a new journal/);
+    expect(after.lines[0]).toMatch(/^no journal is here: a first start is assumed, with a new one/);
     expect(after.delivered).toEqual(expect.arrayContaining(before.delivered));
     expect(after.delivered).toHaveLength(14);
   }, 60_000);

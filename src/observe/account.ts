@@ -7,7 +7,7 @@ import { spellCount } from '../lib/spell.ts';
  */
 
 export function journalFound(opening: JournalOpening, { records, bytes, limitBytes }: JournalStats): string {
-  if (opening.created) return 'first start: a new journal';
+  if (opening.created) return 'no journal is here: a first start is assumed, with a new one';
   const percent = Math.round((100 * bytes) / limitBytes);
   const end = opening.clean ? '' : ' after a sudden end';
   return `journal opened${end}: ${spellCount(records, 'record')}, ${percent}% of its room taken`;

@@ -28,7 +28,9 @@ describe('journalFound()', () => {
   });
 
   it('says that there was none', () => {
-    expect(journalFound({ ...opening, created: true }, stats())).toBe('first start: a new journal');
+    expect(journalFound({ ...opening, created: true }, stats())).toBe(
+      'no journal is here: a first start is assumed, with a new one',
+    );
   });
 });
 
