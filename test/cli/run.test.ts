@@ -63,7 +63,7 @@ describe('run says in one line why it cannot start, and what to do', () => {
   it('when another relay has the state directory', async () => {
     const state = join(folder(), 'state');
     const first = start(['run', '--config', aConfig({ state })]);
-    await expect.poll(() => first.stderr, TIMEOUT).toContain('a new journal');
+    await expect.poll(() => first.stderr, TIMEOUT).toContain('a first start is assumed');
     const { exitCode, message } = await failing({ state });
     expect(exitCode).toBe(1);
     expect(message).toContain(`another defender-relay uses the state directory ${state}. Stop it, or `);
