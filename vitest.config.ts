@@ -15,7 +15,7 @@ const pure = ['config', 'control', 'core', 'lib', 'observe', 'pipeline', 'script
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 const projects = [
-  { name: 'pure', include: pure, isolate: false },
+  { name: 'pure', include: pure, exclude: ['test/**/*.long.test.ts'], isolate: false },
   { name: 'others', include: ['test/**/*.test.ts'], exclude: ['test/**/*.long.test.ts', ...pure] },
 ];
 

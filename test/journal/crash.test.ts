@@ -46,7 +46,7 @@ describe('after kill -9', () => {
   it('Q1, G14, G17, Q2: all that was acknowledged is there, checkpoint and records agree, and it opens again', async () => {
     using directory = aDirectory();
     const acknowledged: string[] = [];
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 6; round++) {
       // A random number of bytes of output, so that the kill comes at any point of the work after it.
       const bytes = Math.random() * 8_000;
       const { ids } = await runAppender(

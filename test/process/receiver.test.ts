@@ -100,12 +100,12 @@ describe.each(['tcp', 'TLSv1.2', 'TLSv1.3'] as const)('a receiver over %s', (tra
       expect(await end).toMatch(/^(ECONNRESET|EPIPE)$/);
       expect(receiver.events().length - before).toBeLessThan(taken);
     }
-    const before = receiver.events().length;
     const socket = await dial();
     const end = endOf(socket);
     socket.end(asLines(lines(1000)));
     expect(await end).toBe('end');
-    expect(receiver.events()).toHaveLength(before + 1000);
+    // Those of the last connection; what TLS had still to take apart of those before it may have come meanwhile.
+    expect(receiver.events().slice(-1000)).toEqual(lines(1000));
   });
 
   it('resets on command', async () => {
