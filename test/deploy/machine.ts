@@ -8,7 +8,10 @@ export interface Machine {
   start(command: readonly string[]): Running;
   /** Runs a command to its end; gives its exit code. */
   exitCode(command: readonly string[]): Promise<number | null>;
-  /** Sends SIGTERM to the programs whose arguments begin so. Not to what has started them: buildah does not pass it on. */
+  /**
+   * Sends SIGTERM to the programs whose arguments begin so, whatever flags Node has been given. Not to what has started
+   * them: buildah does not pass it on.
+   */
   end(command: readonly string[]): void;
   close(): void;
 }
@@ -51,8 +54,8 @@ export function openMachine(): Machine {
     start,
     exitCode: (args) => start(args).ended,
     end(args) {
-      const begin = `${args.join('\0')}\0`;
-      for (const pid of pids()) if (argumentsOf(pid).startsWith(begin)) process.kill(pid, 'SIGTERM');
+      const isMeant = (pid: number) => args.every((word, index) => argumentsOf(pid)[index] === word);
+      for (const pid of pids().filter(isMeant)) process.kill(pid, 'SIGTERM');
     },
     close() {
       for (const pid of pids()) kill(pid);
@@ -61,11 +64,13 @@ export function openMachine(): Machine {
   };
 }
 
-function argumentsOf(pid: number): string {
+/** Without the flags of Node: `run` gives itself some. */
+function argumentsOf(pid: number): string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    const [program = '', ...rest] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return [program, ...rest.slice(rest.findIndex((word) => !word.startsWith('--')))];
   } catch {
-    return '';
+    return [];
   }
 }
 
