@@ -126,7 +126,10 @@ function whyUnproved(
       reason,
     });
   if (event === 'gone')
-    return because('network', 'is gone: the connection was closed without a confirmation');
+    return because(
+      'network',
+      `is gone: the connection was closed without a confirmation${connection.suspicion}`,
+    );
   if (event !== 'time-up')
     return because(
       'network',

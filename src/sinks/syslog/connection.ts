@@ -35,6 +35,8 @@ export interface Connection {
   destroy(): void;
   /** Tells what happens from now on, until the function that it gives is called. */
   listen(listener: Listener): () => void;
+  /** What it may mean when the peer ends it now, as an end of a sentence; empty: nothing in particular. */
+  readonly suspicion: string;
   /** An error of this connection in words for people. */
   explain(doing: string, cause: unknown): UnavailableError;
 }

@@ -479,7 +479,8 @@ export class SyslogSink implements Sink {
     );
   }
 
-  #hint({ host }: Connection): string {
+  #hint({ host, suspicion }: Connection): string {
+    if (suspicion !== '') return suspicion;
     return this.#pace(host).confirmedMs === undefined ? ONE_SIDED : '';
   }
 

@@ -75,6 +75,7 @@ describe('step()', () => {
 
 /** A connection of which the test plays the peer and the kernel. */
 class Played implements Connection {
+  readonly suspicion = '';
   readonly host = hostOf('siem', 514);
   readonly connectMs = 1;
   readonly sentBytes = 0;

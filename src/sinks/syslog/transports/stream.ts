@@ -18,6 +18,7 @@ export interface StreamParts {
   /** Ends our side; calls back when our end mark has been given to the kernel. Default: for a plain connection. */
   readonly halfClose?: (out: () => void) => void;
   readonly explain?: (doing: string, cause: unknown) => UnavailableError;
+  readonly suspicion?: () => string;
 }
 
 /** A connection over TCP, plain or with TLS on top. */
@@ -78,6 +79,10 @@ export class StreamConnection implements Connection {
   listen(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  get suspicion(): string {
+    return this.#parts.suspicion?.() ?? '';
   }
 
   explain(doing: string, cause: unknown): UnavailableError {

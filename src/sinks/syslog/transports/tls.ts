@@ -20,6 +20,8 @@ export interface Secured {
   readonly wire: Socket;
   readonly connectMs: number;
   readonly explain: Explained;
+  /** See `Connection`. */
+  readonly suspicion: () => string;
   /** Has `written` called each time that the kernel has taken something, from now on. */
   onWritten(written: () => void): void;
 }
@@ -38,16 +40,15 @@ export async function openTls(
   const options = tls.options(host.host);
   const { socket: wire, connectMs } = await openSocket(host, timeoutMs, signal);
   let securedMs = Number.NEGATIVE_INFINITY;
+  const suspicion = () =>
+    performance.now() - securedMs < LOOKS_MS ? `; as the TLS handshake was a moment ago, ${tls.refusal}` : '';
   const explained: Explained = (doing, cause) => {
     const meaning = tls.explain(cause);
     if (meaning !== undefined)
       return new UnavailableError(`${doing} to ${host.name} failed: ${meaning}`, { reason: 'auth', cause });
-    const explanation = explain(host.name, doing, cause);
-    const isSoon = performance.now() - securedMs < LOOKS_MS;
-    if (!isSoon || !BROKEN.has(codeOf(cause))) return explanation;
-    const { message, reason } = explanation;
-    const hint = `; or, as the TLS handshake was a moment ago, ${tls.refusal}`;
-    return new UnavailableError(message + hint, { reason, cause });
+    const { message, reason } = explain(host.name, doing, cause);
+    const why = BROKEN.has(codeOf(cause)) ? suspicion() : '';
+    return new UnavailableError(message + why, { reason, cause });
   };
   let written = () => {};
   const stream = secured(wire, { ...options, socket: below(wire, () => written()) }, explained);
@@ -62,7 +63,7 @@ export async function openTls(
   const onWritten = (listener: () => void) => {
     written = listener;
   };
-  return { stream, wire, connectMs, explain: explained, onWritten };
+  return { stream, wire, connectMs, explain: explained, suspicion, onWritten };
 }
 
 /** TLS over TCP. @param timeoutMs bounds connecting and, separately, the handshake */

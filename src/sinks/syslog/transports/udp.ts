@@ -45,6 +45,7 @@ export function overUdp(timeoutMs: number): Connect {
 }
 
 class UdpConnection implements Connection {
+  readonly suspicion = '';
   readonly host: Host;
   readonly connectMs: number;
   readonly tuple = undefined;
