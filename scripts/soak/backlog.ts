@@ -1,4 +1,4 @@
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -32,7 +32,12 @@ export function backlog(records: number, say: (line: string) => void): Promise<O
     await processes.simulator(['--input', input]);
     const away = new Receiver(processes, 'away');
     const reads = new Receiver(processes, 'reads');
-    const config = configure(processes.folder, await away.port, await reads.port);
+    const config = processes.configure(
+      { away: await away.port, reads: await reads.port },
+      '    delivery: { retry: { initial: 1s, max: 5s } }',
+      // A sweep would read all of it again.
+      (before) => before.replace('    every: 1s', '    every: 1s\n    sweep: { every: 24h }'),
+    );
     const { child, metrics } = await processes.relay(config);
     const watched = { pid: child.pid!, metrics, state: join(processes.folder, 'state') };
 
@@ -115,26 +120,4 @@ function alertLine(index: number, nowMs: number, count: number): string {
     evidence: [],
   };
   return `${JSON.stringify(alert)}\n`;
-}
-
-/** The simulator's own config with other sinks. A sweep would read all of it again. */
-function configure(folder: string, away: number, reads: number): string {
-  const file = join(folder, 'relay.yaml');
-  const [before = ''] = readFileSync(file, 'utf8').split('\nsinks:');
-  const sink = (name: string, port: number) => `
-  - name: ${name}
-    type: syslog
-    host: 127.0.0.1
-    port: ${port}
-    startFrom: journal
-    selfEvents: false
-    delivery: { retry: { initial: 1s, max: 5s } }`;
-  writeFileSync(
-    file,
-    `${before.replace('    every: 1s', '    every: 1s\n    sweep: { every: 24h }')}
-sinks:${sink('away', away)}${sink('reads', reads)}
-server: { listen: 127.0.0.1:0 }
-`,
-  );
-  return file;
 }

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spellDuration, spellSize } from '../../src/lib/spell.ts';
@@ -19,7 +18,10 @@ export function endure(forMs: number, rate: number, say: (line: string) => void)
     await processes.simulator(['--rate', String(rate)]);
     const flaps = new Receiver(processes, 'flaps');
     const reads = new Receiver(processes, 'reads');
-    const config = configure(processes.folder, await flaps.port, await reads.port);
+    const settings = `    confirm: { every: 500ms }
+    delivery: { timeout: 5s, retry: { initial: 100ms, max: 1s } }`;
+    const sinks = { flaps: await flaps.port, reads: await reads.port };
+    const config = processes.configure(sinks, settings, forget);
     const { child, metrics } = await processes.relay(config);
     const watched = { pid: child.pid!, metrics, state: join(processes.folder, 'state') };
     const samples: Sample[] = [];
@@ -48,33 +50,14 @@ export function endure(forMs: number, rate: number, say: (line: string) => void)
   });
 }
 
-/** The simulator's own config with other sinks, and all that is remembered kept for a short time. */
-function configure(folder: string, flaps: number, reads: number): string {
-  const file = join(folder, 'relay.yaml');
-  const [before = ''] = readFileSync(file, 'utf8').split('\nsinks:');
-  const sink = (name: string, port: number) => `
-  - name: ${name}
-    type: syslog
-    host: 127.0.0.1
-    port: ${port}
-    startFrom: journal
-    selfEvents: false
-    confirm: { every: 500ms }
-    delivery: { timeout: 5s, retry: { initial: 100ms, max: 1s } }`;
-  const kept = before
+/** All that is remembered is kept for a short time. */
+function forget(config: string): string {
+  return config
     .replace('  directory: ./state', '  directory: ./state\n  maxBytes: 64MiB\n  retention: 10s')
     .replace(
       '    every: 1s',
       '    every: 1s\n    settle: 2s\n    overlap: 20s\n    sweep: { every: 1m, window: 1m }',
     );
-  writeFileSync(
-    file,
-    `${kept}
-sinks:${sink('flaps', flaps)}${sink('reads', reads)}
-server: { listen: 127.0.0.1:0 }
-`,
-  );
-  return file;
 }
 
 function verdictLine({ what, unit, before, after, most, isFlat }: Judged): string {

@@ -1,6 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -40,6 +40,29 @@ export class Processes {
   async simulator(args: readonly string[]): Promise<void> {
     const child = this.start([program, 'simulate', '--dir', this.folder, '--quota', 'off', ...args]);
     await lineOf(child, 'stdout', /a relay that reads from it/);
+  }
+
+  /**
+   * The simulator's own config with other sinks.
+   *
+   * @param sinks their names and ports
+   * @param settings more of each of them, lines of YAML
+   * @param change what else is other
+   */
+  configure(sinks: Record<string, number>, settings: string, change: (config: string) => string): string {
+    const file = join(this.folder, 'relay.yaml');
+    const [before = ''] = readFileSync(file, 'utf8').split('\nsinks:');
+    const sink = ([name, port]: [string, number]) => `
+  - name: ${name}
+    type: syslog
+    host: 127.0.0.1
+    port: ${port}
+    startFrom: journal
+    selfEvents: false
+${settings}`;
+    const all = Object.entries(sinks).map(sink).join('');
+    writeFileSync(file, `${change(before)}\nsinks:${all}\nserver: { listen: 127.0.0.1:0 }\n`);
+    return file;
   }
 
   /** The relay, and where its metrics are. */

@@ -1,10 +1,9 @@
 import { loadConfig } from '../config/load.ts';
 import { secretsOf } from '../config/secrets.ts';
 import { askRelay } from '../control/client.ts';
-import { RelayError, UsageError } from '../core/errors.ts';
+import { RelayError } from '../core/errors.ts';
 import type { Journal } from '../core/journal.ts';
 import type { Reconciled, ReconcileResult, ReconcileStep, ReconcileWish } from '../core/reconciled.ts';
-import { isoOfTicks } from '../core/ticks.ts';
 import { Closers } from '../lib/closers.ts';
 import { openGraph } from '../net/graph.ts';
 import { openLogger } from '../observe/logger.ts';
@@ -14,7 +13,7 @@ import { openStopped } from './administer.ts';
 import { colorsFor, type Io, isTerminal } from './io.ts';
 import { progressLine } from './progress-line.ts';
 import { reconcileText, stepText } from './reconcile-text.ts';
-import { timeOf } from './times.ts';
+import { rangeOf } from './times.ts';
 
 export interface ReconcileFlags {
   readonly config?: string;
@@ -34,10 +33,7 @@ const ATTEMPTS = 5;
  * @returns the exit code: 0 nothing is missing, or it is no more; 1 something is, or not all could be compared
  */
 export async function reconcileCommand(flags: ReconcileFlags, io: Io): Promise<number> {
-  const nowMs = Date.now();
-  const [from, to] = [timeOf('--from', flags.from, nowMs), timeOf('--to', flags.to, nowMs)];
-  if (from >= to) throw new UsageError(`--from ${flags.from} is not before --to ${flags.to}`);
-  const wish = { from: isoOfTicks(from), to: isoOfTicks(to), fix: flags.fix === true };
+  const wish = { ...rangeOf(flags), fix: flags.fix === true };
   const line = isTerminal(io.stderr) && !flags.json ? progressLine(io.stderr) : undefined;
   const result = await ask(flags, wish, (step) => line?.show(stepText(step)), io).finally(() =>
     line?.clear(),

@@ -5,7 +5,6 @@ import { askRelay } from '../control/client.ts';
 import { JournalError, RelayError, UsageError } from '../core/errors.ts';
 import type { ReplayProgress, ReplayRequest, ReplayResult } from '../core/replay.ts';
 import type { Task } from '../core/task.ts';
-import { isoOfTicks } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
 import { stopOnSignals } from '../lib/stop.ts';
 import { isAbort } from '../lib/wait.ts';
@@ -14,7 +13,7 @@ import { openStopped } from './administer.ts';
 import { type Io, isTerminal } from './io.ts';
 import { progressLine } from './progress-line.ts';
 import { plain } from './table.ts';
-import { timeOf } from './times.ts';
+import { rangeOf } from './times.ts';
 
 export interface ReplayFlags {
   readonly config?: string;
@@ -41,9 +40,7 @@ interface Outcome {
  * @returns the exit code: 0 it is in the journal, all of it; 1 some is not
  */
 export async function replayCommand(flags: ReplayFlags, io: Io): Promise<number> {
-  const nowMs = Date.now();
-  const [from, to] = [timeOf('--from', flags.from, nowMs), timeOf('--to', flags.to, nowMs)];
-  if (from >= to) throw new UsageError(`--from ${flags.from} is not before --to ${flags.to}`);
+  const range = rangeOf(flags);
   const { config, effective } = loadConfig(flags.config, { needs: [], ...(io.env && { env: io.env }) });
   // Of what is set for a sink only its name is needed, and that has no secret in it.
   const names = (effective().sinks as readonly { readonly name: string }[]).map(({ name }) => name);
@@ -52,7 +49,7 @@ export async function replayCommand(flags: ReplayFlags, io: Io): Promise<number>
     const hint = didYouMean(sink, names) ?? `it has ${names.join(', ') || 'none'}`;
     throw new UsageError(`the config has no sink ${JSON.stringify(sink)}: ${hint}`);
   }
-  const request = { sink, from: isoOfTicks(from), to: isoOfTicks(to), maxPerSecond };
+  const request = { sink, ...range, maxPerSecond };
   const { result, isLive } = await tell(request, config.state, io);
   const text = flags.json
     ? JSON.stringify({ sink, running: isLive, ...result }, null, 2)

@@ -1,5 +1,5 @@
 import { UsageError } from '../core/errors.ts';
-import { isTicks, ticksOf, ticksOfMs } from '../core/ticks.ts';
+import { isoOfTicks, isTicks, ticksOf, ticksOfMs } from '../core/ticks.ts';
 import { parseDuration } from '../lib/measures.ts';
 
 /**
@@ -15,6 +15,18 @@ export function timeOf(flag: string, text: string, nowMs: number): bigint {
   throw new UsageError(
     `${flag} ${text}: expected a time such as "2026-11-27", "2026-11-27T08:00:00Z", or a duration back from now such as "48h"`,
   );
+}
+
+/**
+ * The range of `--from` and `--to`, as ISO 8601 in UTC.
+ *
+ * @throws {UsageError} one is no time, or it is empty
+ */
+export function rangeOf(flags: { readonly from: string; readonly to: string }): { from: string; to: string } {
+  const nowMs = Date.now();
+  const [from, to] = [timeOf('--from', flags.from, nowMs), timeOf('--to', flags.to, nowMs)];
+  if (from >= to) throw new UsageError(`--from ${flags.from} is not before --to ${flags.to}`);
+  return { from: isoOfTicks(from), to: isoOfTicks(to) };
 }
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;

@@ -78,6 +78,11 @@ export function pausesOf(rhythm: Rhythm | undefined): { meanMs: number; longestM
   return { meanMs, longestMs: Math.max(meanMs, rhythm.longestGapMs) };
 }
 
+/** The same, as it is told. */
+export function secondsOf({ meanMs, longestMs }: { readonly meanMs: number; readonly longestMs: number }) {
+  return { usualSeconds: Math.round(meanMs / 1_000), longestSeconds: Math.round(longestMs / 1_000) };
+}
+
 /**
  * The daily word on one product (D16).
  *
@@ -96,10 +101,7 @@ export function coverageEvent(coverage: Coverage, countedSinceMs: number, counte
     lastSeenMs,
     count: Math.max(0, records - countedBefore),
     countedSinceMs,
-    ...(pauses && {
-      usualSeconds: Math.round(pauses.meanMs / 1_000),
-      longestSeconds: Math.round(pauses.longestMs / 1_000),
-    }),
+    ...(pauses && secondsOf(pauses)),
     ...(latenessSeconds !== undefined && { latenessSeconds }),
   };
 }

@@ -64,3 +64,8 @@ export function isoOfTicks(ticks: bigint): string {
 export function isoSecondsOfTicks(ticks: bigint): string {
   return `${new Date(msOfTicks(ticks)).toISOString().slice(0, 19)}Z`;
 }
+
+/** The earlier first. */
+export function compareTicks(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

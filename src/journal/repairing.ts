@@ -1,5 +1,6 @@
 import type { Repair, Repaired } from '../core/journal.ts';
 import { retold, type SourceRecord } from '../core/record.ts';
+import { compareTicks } from '../core/ticks.ts';
 import { Cutter, encodeRecord } from './batch.ts';
 import type { Bounds } from './bounds.ts';
 import type { Comparing } from './compare.ts';
@@ -78,4 +79,4 @@ export class Repairing {
 }
 
 const byRevision = (records: readonly SourceRecord[]): SourceRecord[] =>
-  records.toSorted((a, b) => (a.revision < b.revision ? -1 : a.revision > b.revision ? 1 : 0));
+  records.toSorted((a, b) => compareTicks(a.revision, b.revision));

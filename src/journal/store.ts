@@ -14,7 +14,6 @@ import type {
   DeadLetterChoice,
   Follow,
   Forgotten,
-  Found,
   Gap,
   Handled,
   JournalOpening,
@@ -30,12 +29,11 @@ import type {
   SourceKey,
 } from '../core/journal.ts';
 import { ownRecord } from '../core/own-record.ts';
-import { isOwn, type Outcome, type Retold, retold, type SourceRecord } from '../core/record.ts';
-import { msOfTicks, ticksOfMs } from '../core/ticks.ts';
+import { type Outcome, type Retold, retold, type SourceRecord } from '../core/record.ts';
+import { compareTicks, ticksOfMs } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
 import {
   Cutter,
-  decodeRecords,
   encodeRecord,
   MAX_CHARACTERS,
   MAX_RECORDS,
@@ -50,6 +48,7 @@ import { newNumbering } from './numbering.ts';
 import { changesOf, judge, type Verdict } from './outcome.ts';
 import type { AppendFor, JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
 import { Repairing } from './repairing.ts';
+import { Searching } from './searching.ts';
 import { checkStructure } from './structure.ts';
 import { recordsIn, survey } from './survey.ts';
 import { BatchTable } from './tables/batches.ts';
@@ -66,10 +65,6 @@ import type { OwnNote } from './telling.ts';
 import { broken } from './trouble.ts';
 
 const DAY_MS = 86_400_000;
-/** A record is looked for only in batches that were written at its time or later; so far clocks may differ. */
-const AHEAD_MS = 24 * 3_600_000;
-/** Most batches of which only the head is looked at in one piece. */
-const MOST_LOOKED = 1_000;
 
 export type OpenOptions = StoreOptions & { readonly version: string };
 
@@ -111,6 +106,7 @@ export class Store {
   readonly #repaired: RepairedTable;
   readonly #comparing: Comparing;
   readonly #repairing: Repairing;
+  readonly #searching: Searching;
   readonly #deadLetters: DeadLetterTable;
   readonly #coverage: CoverageTable;
   readonly #bounds: Bounds;
@@ -172,6 +168,7 @@ export class Store {
         },
       },
     });
+    this.#searching = new Searching(this.#batches, notify);
     const [memory, ledger, gaps, repaired] = [this.#memory, this.#ledger, this.#gaps, this.#repaired];
     this.#comparing = new Comparing({ memory, ledger, gaps, repaired });
     this.#repairing = new Repairing({
@@ -283,65 +280,12 @@ export class Store {
     return 'appended';
   }
 
-  search({ from, to, after }: Search): Searched {
-    const first = this.#batches.first();
-    const earliest = msOfTicks(from) - AHEAD_MS;
-    const found: Found[] = [];
-    let id = Math.max(after, (first?.id ?? 1) - 1);
-    let missing = 0;
-    let bytes = 0;
-    for (
-      let looked = 0;
-      id < this.#batches.last && looked < MOST_LOOKED && bytes < MAX_CHARACTERS;
-      looked++
-    ) {
-      const head = this.#batches.head(++id);
-      if (!head || head.target !== null || head.at < earliest) continue;
-      bytes += head.bytes;
-      const records = this.#unread(id);
-      if (!records) missing += head.records;
-      for (const [index, record] of (records ?? []).entries()) {
-        const { revision } = record;
-        if (revision < from || revision >= to || isOwn(record)) continue;
-        found.push({ revision, place: { batch: id, index } });
-      }
-    }
-    return { found, broken: missing, after: id < this.#batches.last ? id : undefined, sinceMs: first?.at };
+  search(search: Search): Searched {
+    return this.#searching.search(search);
   }
 
   recordsAt(places: readonly Cursor[]): { places: number; records: Retold[] } {
-    const batches = new Map<number, readonly Retold[] | undefined>();
-    const records: Retold[] = [];
-    let characters = 0;
-    let count = 0;
-    for (const { batch, index } of places) {
-      if (!batches.has(batch)) batches.set(batch, this.#unread(batch));
-      const record = batches.get(batch)?.[index];
-      characters += record?.json.length ?? 0;
-      if (count > 0 && (count >= MAX_RECORDS || characters > MAX_CHARACTERS)) break;
-      count++;
-      if (record) records.push(record);
-    }
-    return { places: count, records };
-  }
-
-  /**
-   * The records of a batch, with their bodies as they came; `undefined`: it is not there, or not as it was written. What
-   * was delivered is no reason to end the relay.
-   */
-  #unread(id: number): Retold[] | undefined {
-    if (!this.#batches.head(id)) return undefined;
-    try {
-      const { head, text } = this.#batches.read(id);
-      return decodeRecords(head.format, text(), () => false).map(({ body, outcome: _, ...record }) => ({
-        ...record,
-        json: String(body.unread),
-      }));
-    } catch (error) {
-      if (!(error instanceof JournalError)) throw error;
-      this.#notify({ level: 'error', fields: { batch: id }, message: error.message });
-      return undefined;
-    }
+    return this.#searching.recordsAt(places);
   }
 
   /** Write. Once a day: of each product how it was seen, and how much of it since the last time. */
@@ -657,9 +601,7 @@ function whyNot(row: DeadLetterRow | undefined): string | undefined {
 
 /** Oldest revision first, so that the order of an id is kept within an answer, too; else as they came. */
 function byRevision(records: readonly SourceRecord[]): [number, SourceRecord][] {
-  return [...records.entries()].sort(([, a], [, b]) =>
-    a.revision < b.revision ? -1 : a.revision > b.revision ? 1 : 0,
-  );
+  return [...records.entries()].sort(([, a], [, b]) => compareTicks(a.revision, b.revision));
 }
 
 function encode(

@@ -1,4 +1,4 @@
-import { type Coverage, pausesOf } from '../core/coverage.ts';
+import { type Coverage, pausesOf, secondsOf } from '../core/coverage.ts';
 import type { Fault, GapStats, JournalOpening, JournalStats, Refusal, SourceKey } from '../core/journal.ts';
 import { type OwnEvent, type OwnReason, ownReasons } from '../core/own-event.ts';
 import { isOwn } from '../core/record.ts';
@@ -108,13 +108,7 @@ export class News {
         isSilent ? lastSeenMs : undefined,
         now.steadyMs,
         {
-          begun: () =>
-            this.#tell({
-              kind: 'product-silent',
-              ...what,
-              usualSeconds: Math.round(pauses.meanMs / 1_000),
-              longestSeconds: Math.round(pauses.longestMs / 1_000),
-            }),
+          begun: () => this.#tell({ kind: 'product-silent', ...what, ...secondsOf(pauses) }),
           over: () => this.#tell({ kind: 'product-speaking', ...what }),
         },
       );

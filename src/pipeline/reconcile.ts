@@ -7,7 +7,7 @@ import {
   type Verdict,
   verdicts,
 } from '../core/reconciled.ts';
-import type { JsonObject, RelayRecord, SourceRecord } from '../core/record.ts';
+import { type JsonObject, type RelayRecord, retold, type SourceRecord } from '../core/record.ts';
 import type { Listed, Source, Standing, Unread } from '../core/source.ts';
 import type { Task } from '../core/task.ts';
 import { isoOfTicks, msOfTicks } from '../core/ticks.ts';
@@ -171,11 +171,8 @@ async function verdictsFor(
 
 /** The record as it would be told. */
 function repairOf(key: SourceKey, record: SourceRecord): RelayRecord {
-  const { kind, id, revision, timeMs, severity, created, json } = record;
-  const body = parseJson(json) as JsonObject;
-  const createdMs = msOfTicks(created);
-  const told = { unrevised: 0, outcome: 'repair', timeMs, severity, createdMs, body } as const;
-  return { kind, ...key, id, revision, ...told };
+  const { json, ...told } = retold(key, record);
+  return { ...told, outcome: 'repair', body: parseJson(json) as JsonObject };
 }
 
 /** Most records in one transaction: everybody else waits for it. */

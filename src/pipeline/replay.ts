@@ -5,7 +5,7 @@ import { type Retold, retold } from '../core/record.ts';
 import type { ReplayProgress, ReplayRequest, ReplayResult } from '../core/replay.ts';
 import type { Source } from '../core/source.ts';
 import type { Task } from '../core/task.ts';
-import { isoOfTicks, TICKS_PER_MS, ticksOf, ticksOfMs } from '../core/ticks.ts';
+import { compareTicks, isoOfTicks, TICKS_PER_MS, ticksOf, ticksOfMs } from '../core/ticks.ts';
 import { orAbort, wait } from '../lib/wait.ts';
 import { Rate } from './policies/rate.ts';
 
@@ -282,7 +282,7 @@ interface Oldest {
 /** In the order of time, and no more than `most` if ties allow that. */
 function oldest(found: readonly Found[], most: number, end: bigint): Oldest {
   const sorted = found.toSorted(
-    (a, b) => compare(a.revision, b.revision) || compareCursors(a.place, b.place),
+    (a, b) => compareTicks(a.revision, b.revision) || compareCursors(a.place, b.place),
   );
   const cut = sorted[most]?.revision;
   if (cut === undefined) return { found: sorted, end };
@@ -291,8 +291,6 @@ function oldest(found: readonly Found[], most: number, end: bigint): Oldest {
   const kept = sorted.filter(({ revision }) => (isCut ? revision < cut : revision <= cut));
   return { found: kept, end: isCut ? cut : cut + 1n };
 }
-
-const compare = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** What a record is known by (R1). */
 function keyOf({ source, tenant, id, revision }: Retold): string {

@@ -25,6 +25,11 @@ const endsUnread = () =>
 const resetsAtOnce: Script = (peer) => peer.reset();
 
 /** Deliberate faults of the relay, each with a scene that shows it. */
+const startedAgain: FaultCase['play'] = async ({ told, restart }) => {
+  await told(30);
+  await restart('SIGTERM');
+};
+
 export const faults: readonly FaultCase[] = [
   {
     fault: 'the cursor moves before the confirmation',
@@ -204,10 +209,7 @@ export const faults: readonly FaultCase[] = [
     edits: [{ file: 'journal/store.js', find: 'this.#sinks.put({ ...row, cursor, sequence });', put: '' }],
     finds: ['duplicated'],
     simulator: { alerts: 30, rate: 0 },
-    async play({ told, restart }) {
-      await told(30);
-      await restart('SIGTERM');
-    },
+    play: startedAgain,
   },
   {
     fault: 'running numbers are not stored',
@@ -220,10 +222,7 @@ export const faults: readonly FaultCase[] = [
     ],
     finds: ['renumbered'],
     simulator: { alerts: 30, rate: 0 },
-    async play({ told, restart }) {
-      await told(30);
-      await restart('SIGTERM');
-    },
+    play: startedAgain,
   },
   {
     fault: 'a sink that was reset is not tried again',
