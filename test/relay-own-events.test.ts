@@ -17,7 +17,7 @@ const own = ({ events }: Collector) =>
   });
 
 it('D16: a sink that is down and back is told to the others, and to itself once it is back', async () => {
-  const simulator = await startSimulator({ alerts: 5, rate: 1_000 });
+  const simulator = await startSimulator({ alerts: 5, rate: 1_000, seed: 1 });
   onTestFinished(() => simulator.close());
   const siem = await startCollector('lf', { script: readAll });
   onTestFinished(() => siem.close());
