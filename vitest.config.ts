@@ -11,7 +11,7 @@ const long = ['test/**/*.long.test.ts', 'test/process/syslog-closing-peer.test.t
 if (isLong) process.env.SYSLOG_TRIES ??= '1000';
 
 /** They start nothing and change nothing that others see: so they may share a process, which saves its start for each. */
-const pure = ['config', 'control', 'core', 'lib', 'observe', 'pipeline', 'scripts'].map(
+const pure = ['bench', 'config', 'control', 'core', 'lib', 'observe', 'pipeline', 'scripts'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 const projects = [

@@ -134,7 +134,7 @@ describe('the tests', () => {
       .filter((file) => file.endsWith('.test.ts'))
       .filter(
         (file) =>
-          !/^(process|peers|contracts|deploy|scripts)\//.test(file) &&
+          !/^(process|peers|contracts|deploy|scripts|bench)\//.test(file) &&
           !/^(relay|architecture)\.test/.test(file),
       )
       .filter((file) => {

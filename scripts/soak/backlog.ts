@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spellSize } from '../../src/lib/spell.ts';
+import { among, end } from '../processes.ts';
+import { lookAt, memoryOf } from '../watch.ts';
 import type { Outcome } from './index.ts';
-import { among, end } from './processes.ts';
 import { Receiver } from './receivers.ts';
-import { lookAt, memoryOf } from './watch.ts';
 
 /** What the relay may have at any time (design, section 6). */
 const MOST_BYTES = 200e6;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spellDuration, spellSize } from '../../src/lib/spell.ts';
+import { among, end } from '../processes.ts';
+import { lookAt } from '../watch.ts';
 import type { Outcome } from './index.ts';
-import { among, end } from './processes.ts';
 import { Receiver } from './receivers.ts';
 import { type Judged, judge, type Sample } from './verdict.ts';
-import { lookAt } from './watch.ts';
 
 const LOOK_MS = 1_000;
 const PROGRESS_MS = 10_000;

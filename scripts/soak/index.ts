@@ -11,9 +11,9 @@
  */
 import { parseArgs } from 'node:util';
 import { spellDuration } from '../../src/lib/spell.ts';
+import { isBuilt } from '../processes.ts';
 import { backlog } from './backlog.ts';
 import { endure } from './endure.ts';
-import { isBuilt } from './processes.ts';
 
 export interface Outcome {
   readonly isWell: boolean;

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Processes } from './processes.ts';
+import type { Processes } from '../processes.ts';
 import type { Received } from './receiver.ts';
 
 const PROGRAM = join(import.meta.dirname, 'receiver.ts');

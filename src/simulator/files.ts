@@ -13,7 +13,7 @@ interface Address {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly quota: boolean;
-  readonly account: Account;
+  readonly account: { readonly raised: readonly Pick<Account['raised'][number], 'raisedAt'>[] };
 }
 
 /** What {@link writeSimulatorFiles} has written. */

@@ -6,12 +6,19 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** The built program. */
-export const program = join(import.meta.dirname, '../../dist/main.js');
+export const program = join(import.meta.dirname, '../dist/main.js');
 export const isBuilt = (): boolean => existsSync(program);
+
+/** What is still going on: it must not outlive this process. */
+const open = new Set<Processes>();
+process.once('exit', () => {
+  for (const processes of open) processes.end();
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 /** Processes and a folder of their own, which do not outlive `work`. */
 export async function among<T>(work: (scene: Processes) => Promise<T>): Promise<T> {
-  const processes = new Processes(mkdtempSync(join(tmpdir(), 'relay-soak-')));
+  const processes = new Processes(mkdtempSync(join(tmpdir(), 'relay-')));
   try {
     return await work(processes);
   } finally {
@@ -25,13 +32,13 @@ export class Processes {
 
   constructor(folder: string) {
     this.folder = folder;
-    process.once('exit', () => this.end());
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+    open.add(this);
   }
 
-  start(args: readonly string[]): ChildProcess {
+  /** @param command left out: Node, as it runs here */
+  start(args: readonly string[], command = process.execPath): ChildProcess {
     const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
-    const child = spawn(process.execPath, args, { stdio });
+    const child = spawn(command, args, { stdio });
     this.#children.push(child);
     return child;
   }
@@ -73,13 +80,18 @@ ${settings}`;
   }
 
   end(): void {
+    open.delete(this);
     for (const child of this.#children) child.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
 /** The first line that says it; ends with an error when the process ends before that. */
-async function lineOf(child: ChildProcess, stream: 'stdout' | 'stderr', pattern: RegExp): Promise<string> {
+export async function lineOf(
+  child: ChildProcess,
+  stream: 'stdout' | 'stderr',
+  pattern: RegExp,
+): Promise<string> {
   let said = '';
   for await (const line of createInterface({ input: child[stream]! })) {
     said += `${line}\n`;

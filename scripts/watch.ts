@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import type { Sample } from './verdict.ts';
+import type { Sample } from './soak/verdict.ts';
 
 /** What is known of a running relay at one moment. */
 export interface Look extends Omit<Sample, 'atMs' | 'latencyMs'> {
@@ -52,4 +52,15 @@ function sumOf(text: string, name: string, label = ''): number {
     .split('\n')
     .filter((line) => line.startsWith(name) && /[ {]/.test(line[name.length] ?? '') && line.includes(label));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+/** Ticks of the kernel's account of processor time, on every Linux. */
+const TICKS_PER_SECOND = 100;
+
+/** Milliseconds that the processor has worked for it, in all its threads. */
+export function cpuOf(pid: number): number {
+  // Its name stands in parentheses, and may have some itself.
+  const [, rest = ''] = /\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+  const fields = rest.split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }

@@ -1,0 +1,95 @@
+/**
+ * Graph and its token endpoint with so many alerts, from bytes that are there already: `--dir DIR --alerts N`. Writes
+ * the simulator's files into DIR, and is asked as the simulator is, for lists by `lastUpdateDateTime` alone. The
+ * simulator itself keeps and renders objects, which takes as much of the processor as the relay that is measured.
+ */
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { makeCertificate } from '../src/simulator/certificate.ts';
+import { Authority, CLIENT_ID, CLIENT_SECRET } from '../src/simulator/entra.ts';
+import { writeSimulatorFiles } from '../src/simulator/files.ts';
+import { windowOf } from '../src/simulator/filter.ts';
+import { parseQuery } from '../src/simulator/query.ts';
+import { Random } from '../src/simulator/random.ts';
+import { FIRST_MS, firstFrom, MOST_ALERT_BYTES, TENANT, writePage } from './alerts.ts';
+
+const MOST_TOP = 1_000;
+const DEFAULT_TOP = 100;
+/** Enough for the largest page. */
+const PAGE_BYTES = MOST_TOP * (MOST_ALERT_BYTES + 1) + 4_096;
+
+const { values } = parseArgs({ options: { dir: { type: 'string' }, alerts: { type: 'string' } } });
+const count = Number(values.alerts);
+/** Memory of pages that have been sent. */
+const idle: Buffer[] = [];
+const authority = new Authority({
+  roles: ['SecurityAlert.Read.All'],
+  lifetimeSeconds: 3_599,
+  random: new Random(1),
+});
+const certificate = await makeCertificate(Date.now());
+const server = createServer({ cert: certificate.cert, key: certificate.key }, (request, response) => {
+  answer(request, response).catch((error) => {
+    // A relay that asks for something else is not measured with wrong answers.
+    console.error(error);
+    process.exit(1);
+  });
+});
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+await writeSimulatorFiles(values.dir!, {
+  url: origin,
+  caPem: certificate.ca,
+  caKeyPem: certificate.caKey,
+  tenantId: TENANT,
+  clientId: CLIENT_ID,
+  clientSecret: CLIENT_SECRET,
+  quota: false,
+  account: { raised: [{ raisedAt: FIRST_MS }] },
+});
+console.log(`ready at ${origin}`);
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url!, origin);
+  const [, tenant = ''] = url.pathname.split('/');
+  if (url.pathname.endsWith('/openid-configuration')) {
+    send(response, authority.discover(tenant, origin, Date.now()));
+  } else if (url.pathname.endsWith('/token')) {
+    const form = new URLSearchParams(await text(request));
+    send(response, authority.issue(tenant, form, origin, Date.now()));
+  } else {
+    authority.check(request.headers.authorization, Date.now());
+    const memory = idle.pop() ?? Buffer.allocUnsafeSlow(PAGE_BYTES);
+    const body = list(url, memory);
+    response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+    response.end(body);
+    response.once('close', () => idle.push(memory));
+  }
+}
+
+function send(response: ServerResponse, { status, headers, body }: ReturnType<Authority['discover']>): void {
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+function list(url: URL, memory: Buffer): Buffer {
+  const { filter, top = DEFAULT_TOP, skipToken = '0', count: counts } = parseQuery(url.searchParams);
+  const window = windowOf(filter);
+  if (window.rest) throw new Error(`not only by time: ${url.search}`);
+  const [from, to] = [firstFrom(window.from, count), firstFrom(window.to, count)];
+  const end = Math.max(from, to - Number(skipToken));
+  const begin = Math.max(from, end - Math.min(top, MOST_TOP));
+  const next = new URL(url);
+  next.searchParams.set('$skiptoken', String(to - begin));
+  const head = {
+    '@odata.context': `${origin}/v1.0/$metadata#security/alerts_v2`,
+    ...(counts && { '@odata.count': to - from }),
+    ...(begin > from && { '@odata.nextLink': next.href }),
+  };
+  return writePage(head, begin, end, memory);
+}

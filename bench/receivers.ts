@@ -1,0 +1,44 @@
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import type { Processes } from '../scripts/processes.ts';
+import type { Mark } from './receiver.ts';
+
+const PROGRAM = join(import.meta.dirname, 'receiver.ts');
+
+/** A receiver that runs, and says what it has received. */
+export class Receiver {
+  readonly port: number;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(port: number, lines: AsyncIterator<string>) {
+    this.port = port;
+    this.#lines = lines;
+  }
+
+  /** @param marks numbers of events, rising */
+  static async start(processes: Processes, marks: readonly number[]): Promise<Receiver> {
+    const child: ChildProcess = processes.start([PROGRAM, ...marks.map(String)]);
+    child.stderr!.pipe(process.stderr);
+    const reader: Interface = createInterface({ input: child.stdout! });
+    const lines = reader[Symbol.asyncIterator]();
+    return new Receiver(Number((await lines.next()).value), lines);
+  }
+
+  /**
+   * The next mark, when it is reached.
+   *
+   * @param withinMs else it is given up
+   */
+  async mark(withinMs: number): Promise<Mark> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error('not all events came in time')), withinMs);
+    try {
+      const { done, value } = await Promise.race([this.#lines.next(), late.promise]);
+      if (done) throw new Error('the receiver has ended');
+      return JSON.parse(value);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
