@@ -6,7 +6,7 @@ export const TENANT = '8f7c0000-0000-4000-8000-000000000000';
 
 /** When the first alert was raised, milliseconds since 1970, and how long after it the next one. */
 export const FIRST_MS = Date.UTC(2026, 0, 5);
-export const STEP_MS = 500;
+const STEP_MS = 500;
 
 /** So many differ in all but id and time: people, machines, addresses, hashes. */
 const VARIANTS = 64;
@@ -51,12 +51,81 @@ const template = {
   more: () => ({ investigationState: 'queued', recommendedActions: RECOMMENDED }),
 };
 
-function variantOf(ordinal: number): Variant {
+/** Alerts in JSON, each by its number, the same each time. They cost next to nothing: see {@link Alerts.write}. */
+export class Alerts {
+  readonly #keyAt: (index: number) => string;
+  readonly #variants: readonly Variant[];
+  /** No alert has more bytes. */
+  readonly mostBytes: number;
+
+  /**
+   * @param keyAt `lastUpdateDateTime` of an alert, as a key, rising with its number; left out: {@link keyAt}
+   * @param keyed in the place of each list of objects stands an object whose keys are the numbers of the list
+   */
+  constructor(options: { readonly keyAt?: (index: number) => string; readonly keyed?: boolean } = {}) {
+    const shape = options.keyed ? keyed : (body: unknown) => body;
+    this.#keyAt = options.keyAt ?? keyAt;
+    this.#variants = Array.from({ length: VARIANTS }, (_, ordinal) => variantOf(ordinal, shape));
+    this.mostBytes = Math.max(...this.#variants.map(({ text }) => text.length));
+  }
+
+  /**
+   * Writes an alert, about 8 KB with six pieces of evidence: a copy of bytes that are there already, with its number and
+   * time put in. So who serves it leaves the cores to who is measured.
+   *
+   * @returns where it ends
+   */
+  write(target: Buffer, at: number, index: number): number {
+    const { text, numbers, times } = this.#variants[index % VARIANTS]!;
+    text.copy(target, at);
+    const number = String(index).padStart(DIGITS, '0');
+    const key = this.#keyAt(index);
+    for (const place of numbers) target.write(number, at + place, 'latin1');
+    for (const place of times) target.write(key, at + place, 'latin1');
+    return at + text.length;
+  }
+
+  /** The number of the first of `count` alerts that was updated at `key` or later. */
+  firstFrom(key: string, count: number): number {
+    let [low, high] = [0, count];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#keyAt(middle) < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /**
+   * Alerts `from` to `to` (not included) as the page of a list, in the order in which Graph has them: newest first.
+   *
+   * @param head what stands before them
+   * @param memory to write it to, when it is large enough: new memory costs more than what is written there
+   */
+  page(head: object, from: number, to: number, memory: Buffer = Buffer.alloc(0)): Buffer {
+    const [before, after] = JSON.stringify({ ...head, value: [] }).split(/(?<=\[)(?=\]\}$)/) as [
+      string,
+      string,
+    ];
+    const most = before.length + after.length + (to - from) * (this.mostBytes + 1);
+    const page = memory.length >= most ? memory : Buffer.allocUnsafeSlow(most);
+    let at = page.write(before, 'latin1');
+    for (let index = to - 1; index >= from; index--) {
+      at = this.write(page, at, index);
+      if (index > from) at += page.write(',', at, 'latin1');
+    }
+    return page.subarray(0, at + page.write(after, at, 'latin1'));
+  }
+}
+
+/** When an alert was updated that is there from the start. */
+export const keyAt = (index: number): string => keyOf(FIRST_MS + index * STEP_MS, (index % 9_999) + 1);
+
+function variantOf(ordinal: number, shape: (body: unknown) => unknown): Variant {
   const id = `da638000000000000000_${NO_NUMBER}`;
   const alert = { seed: 1, tenantId: TENANT, ordinal, template, id, createdKey: TIME };
-  const text = Buffer.from(
-    JSON.stringify(revisionOf(alert, [], { raisedAt: FIRST_MS, visibleAt: FIRST_MS }).body()),
-  );
+  const { body } = revisionOf(alert, [], { raisedAt: FIRST_MS, visibleAt: FIRST_MS });
+  const text = Buffer.from(JSON.stringify(shape(body())));
   const [createdDateTime, lastUpdateDateTime] = placesOf(text, TIME);
   return {
     text,
@@ -65,64 +134,14 @@ function variantOf(ordinal: number): Variant {
   };
 }
 
+function keyed(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value) && !value.some((item) => typeof item === 'object')) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, keyed(item)]));
+}
+
 function placesOf(text: Buffer, what: string): number[] {
   const places: number[] = [];
   for (let at = text.indexOf(what); at >= 0; at = text.indexOf(what, at + 1)) places.push(at);
   return places;
-}
-
-const variants = Array.from({ length: VARIANTS }, (_, ordinal) => variantOf(ordinal));
-
-/** No alert has more bytes. */
-export const MOST_ALERT_BYTES = Math.max(...variants.map(({ text }) => text.length));
-
-/** `lastUpdateDateTime` of an alert, as a key. */
-export const keyAt = (index: number): string => keyOf(FIRST_MS + index * STEP_MS, (index % 9_999) + 1);
-
-/**
- * Writes an alert in JSON, about 8 KB with six pieces of evidence: a copy of bytes that are there already, with its
- * number and time put in. Costs next to nothing, so that who serves it leaves the cores to who is measured.
- *
- * @param key its `lastUpdateDateTime`
- * @returns where it ends
- */
-export function writeAlert(target: Buffer, at: number, index: number, key = keyAt(index)): number {
-  const { text, numbers, times } = variants[index % VARIANTS]!;
-  text.copy(target, at);
-  const number = String(index).padStart(DIGITS, '0');
-  for (const place of numbers) target.write(number, at + place, 'latin1');
-  for (const place of times) target.write(key, at + place, 'latin1');
-  return at + text.length;
-}
-
-/** The number of the first of `count` alerts that was updated at `key` or later. */
-export function firstFrom(key: string, count: number): number {
-  let [low, high] = [0, count];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (keyAt(middle) < key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/**
- * Alerts `from` to `to` (not included) as the page of a list, in the order in which Graph has them: newest first.
- *
- * @param head what stands before them
- * @param memory to write it to, when it is large enough: new memory costs more than what is written there
- */
-export function writePage(head: object, from: number, to: number, memory: Buffer = Buffer.alloc(0)): Buffer {
-  const [before, after] = JSON.stringify({ ...head, value: [] }).split(/(?<=\[)(?=\]\}$)/) as [
-    string,
-    string,
-  ];
-  const most = before.length + after.length + (to - from) * (MOST_ALERT_BYTES + 1);
-  const page = memory.length >= most ? memory : Buffer.allocUnsafeSlow(most);
-  let at = page.write(before, 'latin1');
-  for (let index = to - 1; index >= from; index--) {
-    at = writeAlert(page, at, index);
-    if (index > from) at += page.write(',', at, 'latin1');
-  }
-  return page.subarray(0, at + page.write(after, at, 'latin1'));
 }

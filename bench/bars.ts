@@ -1,6 +1,7 @@
 import type { Bar, Run } from './scenario.ts';
-import { CEILING, RELAY } from './scenarios/e2e.ts';
+import { CEILING, IN_MEMORY, RELAY } from './scenarios/e2e.ts';
 import { PARSE } from './scenarios/parse.ts';
+import { PEERS } from './scenarios/peers.ts';
 
 const times = (value: number) => `${value.toFixed(2)} ×`;
 
@@ -9,16 +10,38 @@ function ratio(one: number | undefined, other: number | undefined): number | und
   return one === undefined || other === undefined ? undefined : one / other;
 }
 
+/** Of the peers that are there. */
+function fastest(run: Run): number | undefined {
+  const rates = PEERS.map((peer) => run.figure('peers', peer, 'perSecond')).filter(
+    (rate) => rate !== undefined,
+  );
+  return rates.length === 0 ? undefined : Math.max(...rates);
+}
+
 const relayRate = (run: Run) => run.figure('e2e', RELAY, 'perSecond');
 
 /** What must hold, and that what is measured is not what measures. */
 export const bars: readonly Bar[] = [
+  {
+    what: 'end to end, against the faster peer',
+    at: 'least',
+    bar: 3,
+    spell: times,
+    value: (run) => ratio(relayRate(run), fastest(run)),
+  },
   {
     what: 'end to end, against JSON.parse alone',
     at: 'least',
     bar: 0.5,
     spell: times,
     value: (run) => ratio(relayRate(run), run.figure('parse', PARSE, 'perSecond')),
+  },
+  {
+    what: 'end to end, against the same with its journal in memory',
+    at: 'least',
+    bar: 0.75,
+    spell: times,
+    value: (run) => ratio(relayRate(run), run.figure('e2e', IN_MEMORY, 'perSecond')),
   },
   {
     what: 'the generator alone, against end to end',

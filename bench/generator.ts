@@ -15,12 +15,13 @@ import { writeSimulatorFiles } from '../src/simulator/files.ts';
 import { windowOf } from '../src/simulator/filter.ts';
 import { parseQuery } from '../src/simulator/query.ts';
 import { Random } from '../src/simulator/random.ts';
-import { FIRST_MS, firstFrom, MOST_ALERT_BYTES, TENANT, writePage } from './alerts.ts';
+import { Alerts, FIRST_MS, TENANT } from './alerts.ts';
 
+const alerts = new Alerts();
 const MOST_TOP = 1_000;
 const DEFAULT_TOP = 100;
 /** Enough for the largest page. */
-const PAGE_BYTES = MOST_TOP * (MOST_ALERT_BYTES + 1) + 4_096;
+const PAGE_BYTES = MOST_TOP * (alerts.mostBytes + 1) + 4_096;
 
 const { values } = parseArgs({ options: { dir: { type: 'string' }, alerts: { type: 'string' } } });
 const count = Number(values.alerts);
@@ -81,7 +82,7 @@ function list(url: URL, memory: Buffer): Buffer {
   const { filter, top = DEFAULT_TOP, skipToken = '0', count: counts } = parseQuery(url.searchParams);
   const window = windowOf(filter);
   if (window.rest) throw new Error(`not only by time: ${url.search}`);
-  const [from, to] = [firstFrom(window.from, count), firstFrom(window.to, count)];
+  const [from, to] = [alerts.firstFrom(window.from, count), alerts.firstFrom(window.to, count)];
   const end = Math.max(from, to - Number(skipToken));
   const begin = Math.max(from, end - Math.min(top, MOST_TOP));
   const next = new URL(url);
@@ -91,5 +92,5 @@ function list(url: URL, memory: Buffer): Buffer {
     ...(counts && { '@odata.count': to - from }),
     ...(begin > from && { '@odata.nextLink': next.href }),
   };
-  return writePage(head, begin, end, memory);
+  return alerts.page(head, begin, end, memory);
 }

@@ -18,8 +18,9 @@ import { rowsOf, scenarioText, verdictsOf, verdictText } from './report.ts';
 import { type Measured, Run, type Scenario } from './scenario.ts';
 import { e2e } from './scenarios/e2e.ts';
 import { parse } from './scenarios/parse.ts';
+import { peers } from './scenarios/peers.ts';
 
-const scenarios: readonly Scenario[] = [parse, e2e];
+const scenarios: readonly Scenario[] = [parse, e2e, peers];
 
 const { values } = parseArgs({
   options: {

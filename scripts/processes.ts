@@ -57,8 +57,8 @@ export class Processes {
    * @param change what else is other
    */
   configure(sinks: Record<string, number>, settings: string, change: (config: string) => string): string {
-    const file = join(this.folder, 'relay.yaml');
-    const [before = ''] = readFileSync(file, 'utf8').split('\nsinks:');
+    const [before = ''] = readFileSync(join(this.folder, 'relay.yaml'), 'utf8').split('\nsinks:');
+    const file = join(this.folder, 'changed.yaml');
     const sink = ([name, port]: [string, number]) => `
   - name: ${name}
     type: syslog

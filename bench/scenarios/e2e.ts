@@ -9,6 +9,7 @@ import type { Measured, Scenario } from '../scenario.ts';
 export const alertsOf = (quick: boolean): number => (quick ? 20_000 : 60_000);
 
 export const RELAY = 'relay, durable journal';
+export const IN_MEMORY = 'relay, journal in memory';
 export const CEILING = 'ceiling of the generator';
 
 /** Generator, relay and receiver are processes of their own, and share the cores. */
@@ -22,19 +23,30 @@ export const e2e: Scenario = {
       const graph = await startGraph(processes, alerts);
       say('ceiling');
       const ceiling = await ceilingOf(graph, processes.folder, alerts);
-      say('relay');
+      say(RELAY);
+      const durable = await relayed(processes, alerts, './state');
+      say(IN_MEMORY);
+      const inMemory = await relayed(processes, alerts, "':memory:'");
       return [
         { what: CEILING, figures: ceiling },
-        { what: RELAY, figures: await relayed(processes, alerts) },
+        { what: RELAY, figures: durable },
+        { what: IN_MEMORY, figures: inMemory },
       ];
     }),
 };
 
-async function relayed(processes: Processes, alerts: number): Promise<Measured['figures']> {
+/** @param directory of the journal, in YAML */
+async function relayed(
+  processes: Processes,
+  alerts: number,
+  directory: string,
+): Promise<Measured['figures']> {
   const receiver = await Receiver.start(processes, marksOf(alerts));
   const config = processes.configure({ siem: receiver.port }, '', (before) =>
-    // A sweep would read all of it again.
-    before.replace('    every: 1s', '    every: 1s\n    sweep: { every: 24h }'),
+    before
+      .replace('directory: ./state', `directory: ${directory}`)
+      // A sweep would read all of it again.
+      .replace('    every: 1s', '    every: 1s\n    sweep: { every: 24h }'),
   );
   const { child } = await processes.relay(config);
   const figures = await rateOf(receiver, child.pid!);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { firstFrom, keyAt, MOST_ALERT_BYTES, writePage } from '../../bench/alerts.ts';
+import { Alerts, keyAt } from '../../bench/alerts.ts';
 
 interface Alert {
   readonly id: string;
@@ -10,39 +10,50 @@ interface Alert {
 
 const alertsOf = (page: Buffer): Alert[] => JSON.parse(page.toString()).value;
 
+const alerts = new Alerts();
+
 describe('the alerts of the bench', () => {
   it('are pages as Graph has them: newest first, each with an id and a time of its own', () => {
-    const page = writePage({ '@odata.count': 7 }, 60, 140);
+    const page = alerts.page({ '@odata.count': 7 }, 60, 140);
     expect(JSON.parse(page.toString())['@odata.count']).toBe(7);
-    const alerts = alertsOf(page);
-    expect(alerts).toHaveLength(80);
-    expect(alerts.map(({ lastUpdateDateTime }) => lastUpdateDateTime)).toEqual(
+    const served = alertsOf(page);
+    expect(served).toHaveLength(80);
+    expect(served.map(({ lastUpdateDateTime }) => lastUpdateDateTime)).toEqual(
       Array.from({ length: 80 }, (_, index) => keyAt(139 - index)),
     );
-    expect(alerts.every((alert) => alert.createdDateTime === alert.lastUpdateDateTime)).toBe(true);
-    expect(new Set(alerts.map(({ id }) => id)).size).toBe(80);
+    expect(served.every((alert) => alert.createdDateTime === alert.lastUpdateDateTime)).toBe(true);
+    expect(new Set(served.map(({ id }) => id)).size).toBe(80);
   });
 
   it('are what the bars speak of: about 8 KB, six kinds of evidence', () => {
-    const [alert] = alertsOf(writePage({}, 5, 6));
+    const [alert] = alertsOf(alerts.page({}, 5, 6));
     const kinds = alert!.evidence.map((piece) => piece['@odata.type'].split('.').at(-1));
     expect(kinds).toEqual(
       ['device', 'user', 'process', 'file', 'ip', 'url'].map((kind) => `${kind}Evidence`),
     );
-    expect(MOST_ALERT_BYTES / 8_000).toBeCloseTo(1, 1);
+    expect(alerts.mostBytes / 8_000).toBeCloseTo(1, 1);
     expect(JSON.stringify(alert).length / 8_000).toBeCloseTo(1, 1);
   });
 
   it('are the same each time, also in memory that held others', () => {
-    const memory = Buffer.alloc(10 * (MOST_ALERT_BYTES + 1), 'x');
-    writePage({}, 100, 108, memory);
-    expect(writePage({}, 3, 5, memory).equals(writePage({}, 3, 5))).toBe(true);
+    const memory = Buffer.alloc(10 * (alerts.mostBytes + 1), 'x');
+    alerts.page({}, 100, 108, memory);
+    expect(alerts.page({}, 3, 5, memory).equals(alerts.page({}, 3, 5))).toBe(true);
   });
 
   it('are found by their time', () => {
-    expect(firstFrom('', 100)).toBe(0);
-    expect(firstFrom(keyAt(42), 100)).toBe(42);
-    expect(firstFrom(`${keyAt(42)}~`, 100)).toBe(43);
-    expect(firstFrom('~', 100)).toBe(100);
+    expect(alerts.firstFrom('', 100)).toBe(0);
+    expect(alerts.firstFrom(keyAt(42), 100)).toBe(42);
+    expect(alerts.firstFrom(`${keyAt(42)}~`, 100)).toBe(43);
+    expect(alerts.firstFrom('~', 100)).toBe(100);
+  });
+
+  it('have objects in the place of lists for who cannot read a list', () => {
+    const bytes = Buffer.alloc(9_000);
+    const text = bytes.toString('utf8', 0, new Alerts({ keyed: true }).write(bytes, 0, 5));
+    const { evidence, mitreTechniques } = JSON.parse(text);
+    expect(Object.keys(evidence)).toEqual(['0', '1', '2', '3', '4', '5']);
+    expect(Object.values(evidence)).toMatchObject([{ loggedOnUsers: { 0: {} } }, {}, {}, {}, {}, {}]);
+    expect(mitreTechniques).toEqual(['T1059.001', 'T1105']);
   });
 });
