@@ -7,6 +7,7 @@ import { JournalUnavailableError, RelayError } from './core/errors.ts';
 import type { Reconciled } from './core/reconciled.ts';
 import { openJournal } from './journal/journal.ts';
 import { Closers } from './lib/closers.ts';
+import { IN_MEMORY, MemoryDirectory } from './lib/memory-directory.ts';
 import type { Secret } from './lib/secret.ts';
 import type { Stop } from './lib/stop.ts';
 import { isAbort } from './lib/wait.ts';
@@ -71,7 +72,11 @@ export async function runRelay(config: Config, context: RelayContext, stop: Stop
     const metrics = openMetrics(version);
     const vitals = new Vitals({ now, steady });
     closers.add('watch on the event loop', watchLoop(log, steady));
-    const { directory, maxBytes, retention } = config.state;
+    const { maxBytes, retention } = config.state;
+    const directory =
+      config.state.directory === IN_MEMORY
+        ? closers.add('directory in memory', new MemoryDirectory()).path
+        : config.state.directory;
     const journal = closers.add(
       'journal',
       await openJournal({ directory, maxBytes, retentionMs: retention, log: log.child({ part: 'journal' }) }),

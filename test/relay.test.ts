@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -40,10 +40,19 @@ interface Line {
   readonly msg: string;
   readonly source?: string;
   readonly sink?: string;
+  readonly directory?: string;
 }
 
-/** Five alerts at a simulated Graph, and a receiver that behaves as `script` says. */
-async function scene(script: Script, listen: (taken: number) => string = () => 'off') {
+/**
+ * Five alerts at a simulated Graph, and a receiver that behaves as `script` says.
+ *
+ * @param edit what is other in the config
+ */
+async function scene(
+  script: Script,
+  listen: (taken: number) => string = () => 'off',
+  edit = (config: string) => config,
+) {
   const directory = mkdtempSync(join(tmpdir(), 'relay-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const simulator = await startSimulator({ alerts: 5, rate: 1_000 });
@@ -61,6 +70,7 @@ async function scene(script: Script, listen: (taken: number) => string = () => '
 server: { listen: '${listen(receiver.port)}' }
 `;
   const files = await writeSimulatorFiles(directory, simulator, rest);
+  writeFileSync(files.config, edit(readFileSync(files.config, 'utf8')));
   const { config } = loadConfig(files.config);
 
   /** Runs the relay until it ends, or `stop` is called. */
@@ -127,6 +137,19 @@ describe('runRelay()', () => {
       expect.stringMatching(/^info alerts: goes on from/),
       'info siem: goes on at the end of the journal; nothing waits for it',
     ]);
+  });
+
+  it('keeps a journal in memory when told so, of which nothing is left', async () => {
+    const { run } = await scene(readAll, undefined, (text) =>
+      text.replace('directory: ./state', "directory: ':memory:'"),
+    );
+    const { delivered, ended, lines, stop } = run();
+    await expect.poll(() => delivered, { timeout: 20_000 }).toHaveLength(6);
+    const { directory = '' } = lines.find((line) => line.directory !== undefined) ?? {};
+    expect(existsSync(join(directory, 'journal.db'))).toBe(true);
+    stop();
+    await ended;
+    expect(existsSync(directory)).toBe(false);
   });
 
   it('K3, K9: sends a dead letter again when a command says so, to its sink alone', async () => {

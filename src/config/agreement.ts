@@ -1,4 +1,5 @@
 import { sep } from 'node:path';
+import { IN_MEMORY } from '../lib/memory-directory.ts';
 import { hasSecurityAlerts, type TenantSettings } from '../net/tenant.ts';
 import { didYouMean } from './nearest.ts';
 import type { Path } from './problem.ts';
@@ -38,7 +39,20 @@ export function disagreements(input: unknown): Disagreement[] {
 const APP_REQUESTS_PER_MINUTE = 150;
 
 /** What entries may mean well together, and probably do not: told, and no reason not to start. */
-export function doubts({ tenants }: Pick<Config, 'tenants'>): Disagreement[] {
+export function doubts({ state, tenants }: Pick<Config, 'state' | 'tenants'>): Disagreement[] {
+  return [...fleeting(state), ...sharedApps(tenants)];
+}
+
+/** A journal for measuring what a durable one costs. */
+function fleeting({ directory }: Config['state']): Disagreement[] {
+  if (directory !== IN_MEMORY) return [];
+  const message = 'nothing that is kept outlives the process: what is not delivered by then is lost';
+  return [
+    { path: ['state', 'directory'], message, hint: 'for a relay that is to lose nothing name a folder' },
+  ];
+}
+
+function sharedApps(tenants: Config['tenants']): Disagreement[] {
   return tenants.flatMap((tenant, index) => {
     const same = tenants.filter((other) => appOf(other) !== undefined && appOf(other) === appOf(tenant));
     const [first] = same;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { KNOWN, PATH, SECRET } from '../lib/fields.ts';
+import { KNOWN, PATH, PLACE_OR_MEMORY, SECRET } from '../lib/fields.ts';
+import { IN_MEMORY } from '../lib/memory-directory.ts';
 import { didYouMean, nearest } from './nearest.ts';
 import { type Finding, isName, listed, type Path, type Position } from './problem.ts';
 import {
@@ -169,6 +170,7 @@ export function prepare(
         hint: didYouMean(resolved.text, known) ?? `known are ${known.join(', ')}`,
       });
     if (meta[PATH] === undefined) return coerce(schema, resolved.text);
+    if (meta[PATH] === PLACE_OR_MEMORY && resolved.text === IN_MEMORY) return IN_MEMORY;
     const file = resolve(surroundings.folder, resolved.text);
     const failure = meta[PATH] === 'file' ? unreadable(file) : undefined;
     return failure ? settleFailure(path, node.at, failure) : file;

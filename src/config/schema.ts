@@ -232,7 +232,7 @@ const listen = z
 export const configSchema = z.strictObject({
   state: z
     .strictObject({
-      directory: place()
+      directory: place({ orMemory: true })
         .prefault('./state')
         .describe(
           'Folder of the journal, on a local disk. A relative one begins at the folder of this file.',

@@ -85,12 +85,15 @@ export function path() {
 }
 
 /** A file or folder that is made when missing; relative and absolute as {@link path}. */
-export function place() {
+export function place({ orMemory = false } = {}) {
   return z
     .string()
     .min(1, 'expected a path')
-    .meta({ [PATH]: 'place' });
+    .meta({ [PATH]: orMemory ? PLACE_OR_MEMORY : 'place' });
 }
+
+/** Kind of a path in whose place may stand that there is none: {@link IN_MEMORY}. */
+export const PLACE_OR_MEMORY = 'place or memory';
 
 /** Meta key of a value for the commented example, of a setting that has no default and must be set. */
 export const EXAMPLE = 'example';

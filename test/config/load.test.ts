@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
@@ -58,6 +58,20 @@ describe('loadConfig() of a bad config', () => {
 });
 
 describe('loadConfig() of a good config', () => {
+  it('warns of a journal in memory, and takes no other path for one', () => {
+    const file = join(testFolder(), 'relay.yaml');
+    writeFileSync(
+      file,
+      "state: { directory: ':memory:' }\nsinks: [{ name: f, type: file, path: ':memory:' }]\n",
+    );
+    const { config, warnings } = loadConfig(file, { needs: ['sinks'] });
+    expect(config.state.directory).toBe(':memory:');
+    expect(config.sinks[0]).toMatchObject({ path: join(dirname(file), ':memory:') });
+    expect(warnings).toMatchObject([
+      { line: 1, path: 'state.directory', message: expect.stringContaining('nothing that is kept outlives') },
+    ]);
+  });
+
   it('fills in the defaults', () => {
     const { config, path, warnings } = loadConfig(join(fixtures, 'good-minimal.yaml'), { env });
     expect(path).toBe(join(fixtures, 'good-minimal.yaml'));
