@@ -1,5 +1,6 @@
 import type { Bar, Run } from './scenario.ts';
 import { CEILING, IN_MEMORY, RELAY } from './scenarios/e2e.ts';
+import { LEVELS, rowOf } from './scenarios/growth.ts';
 import { PARSE } from './scenarios/parse.ts';
 import { PEERS } from './scenarios/peers.ts';
 
@@ -16,6 +17,13 @@ function fastest(run: Run): number | undefined {
     (rate) => rate !== undefined,
   );
   return rates.length === 0 ? undefined : Math.max(...rates);
+}
+
+/** With most retained of what was measured. */
+function lastGrowth(run: Run): number | undefined {
+  return LEVELS.map((level) => run.figure('growth', rowOf(level), 'cpuMicros')).findLast(
+    (cost) => cost !== undefined,
+  );
 }
 
 const relayRate = (run: Run) => run.figure('e2e', RELAY, 'perSecond');
@@ -42,6 +50,13 @@ export const bars: readonly Bar[] = [
     bar: 0.75,
     spell: times,
     value: (run) => ratio(relayRate(run), run.figure('e2e', IN_MEMORY, 'perSecond')),
+  },
+  {
+    what: 'growth: CPU of a record with most retained, against fewest',
+    at: 'most',
+    bar: 1.2,
+    spell: times,
+    value: (run) => ratio(lastGrowth(run), run.figure('growth', rowOf(LEVELS[0]!), 'cpuMicros')),
   },
   {
     what: 'the generator alone, against end to end',

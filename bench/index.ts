@@ -17,10 +17,13 @@ import { machine } from './machine.ts';
 import { rowsOf, scenarioText, verdictsOf, verdictText } from './report.ts';
 import { type Measured, Run, type Scenario } from './scenario.ts';
 import { e2e } from './scenarios/e2e.ts';
+import { format } from './scenarios/format.ts';
+import { growth } from './scenarios/growth.ts';
+import { journal } from './scenarios/journal.ts';
 import { parse } from './scenarios/parse.ts';
 import { peers } from './scenarios/peers.ts';
 
-const scenarios: readonly Scenario[] = [parse, e2e, peers];
+const scenarios: readonly Scenario[] = [parse, format, journal, e2e, peers, growth];
 
 const { values } = parseArgs({
   options: {

@@ -1,0 +1,65 @@
+import type { Append, Cursor, Journal } from '../src/core/journal.ts';
+import type { Log } from '../src/core/log.ts';
+import type { RelayRecord, SourceRecord } from '../src/core/record.ts';
+import { openJournal } from '../src/journal/journal.ts';
+import { alertRecord } from '../src/sources/graph-alerts/map.ts';
+import type { Alerts } from './alerts.ts';
+
+export const SINK = 'siem';
+export const BEGINNING: Cursor = { batch: 0, index: -1 };
+const PAGE_ORIGIN = { source: 'alerts', tenant: 'simulator' } as const;
+const MONTH_MS = 30 * 86_400_000;
+/** Room for millions of records. */
+const MOST_BYTES = 2 ** 35;
+
+const troubles = (_: object, message: string) => console.error(message);
+const log: Log = { debug() {}, info() {}, warn: troubles, error: troubles };
+
+/** A journal with one sink, in a directory of its own, that lets go of nothing. */
+export async function journalIn(directory: string): Promise<Journal> {
+  const journal = await openJournal({ directory, maxBytes: MOST_BYTES, retentionMs: MONTH_MS, log });
+  await journal.register([{ name: SINK, startFrom: 'journal', shape: '' }]);
+  return journal;
+}
+
+/** Records as the relay makes them of an answer with these alerts. */
+export function recordsOf(alerts: Pick<Alerts, 'page'>, from: number, to: number): SourceRecord[] {
+  const { value } = JSON.parse(alerts.page({}, from, to).toString()) as { value: unknown[] };
+  return value.map((row) => alertRecord(row)!);
+}
+
+export const pageOf = (records: readonly SourceRecord[]): Append => ({
+  ...PAGE_ORIGIN,
+  reading: 'poll',
+  records,
+  dateMs: undefined,
+  checkpoint: '{}',
+  floor: 0n,
+  updates: 'all',
+});
+
+/** Most records of a loan, as a sink asks for them. */
+const LOAN = 200;
+
+/** Gives the sink so many records after a cursor, and notes that it has them. */
+export async function deliver(
+  journal: Journal,
+  from: Cursor,
+  count: number,
+  look: (records: readonly RelayRecord[]) => void = () => {},
+): Promise<Cursor> {
+  let [cursor, left] = [from, count];
+  while (left > 0) {
+    const { records, ends } = await journal.take(
+      cursor,
+      Math.min(LOAN, left),
+      AbortSignal.timeout(60_000),
+      SINK,
+    );
+    cursor = ends.at(-1)!;
+    left -= records.length;
+    look(records);
+    journal.advance({ sink: SINK, cursor, sequence: count - left, refused: [] });
+  }
+  return cursor;
+}
