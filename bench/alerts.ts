@@ -11,6 +11,8 @@ const STEP_MS = 500;
 /** So many differ in all but id and time: people, machines, addresses, hashes. */
 const VARIANTS = 64;
 const DIGITS = 9;
+/** Of all ids. */
+const PREFIX = 'da638000000000000000_';
 const NO_NUMBER = '0'.repeat(DIGITS);
 const TIME = keyOf(FIRST_MS, 1);
 
@@ -118,11 +120,17 @@ export class Alerts {
   }
 }
 
+/** When alerts are updated that rise one after another, so many a second. */
+export const risingFrom = (beginMs: number, perSecond: number) => (index: number) => {
+  const ms = beginMs + (index * 1000) / perSecond;
+  return keyOf(Math.floor(ms), Math.floor((ms % 1) * 10_000));
+};
+
 /** When an alert was updated that is there from the start. */
 export const keyAt = (index: number): string => keyOf(FIRST_MS + index * STEP_MS, (index % 9_999) + 1);
 
 function variantOf(ordinal: number, shape: (body: unknown) => unknown): Variant {
-  const id = `da638000000000000000_${NO_NUMBER}`;
+  const id = `${PREFIX}${NO_NUMBER}`;
   const alert = { seed: 1, tenantId: TENANT, ordinal, template, id, createdKey: TIME };
   const { body } = revisionOf(alert, [], { raisedAt: FIRST_MS, visibleAt: FIRST_MS });
   const text = Buffer.from(JSON.stringify(shape(body())));
@@ -144,4 +152,12 @@ function placesOf(text: Buffer, what: string): number[] {
   const places: number[] = [];
   for (let at = text.indexOf(what); at >= 0; at = text.indexOf(what, at + 1)) places.push(at);
   return places;
+}
+
+/** The number of the alert whose id comes first at `from` or behind. */
+export function numberIn(text: Buffer, from: number): number {
+  const at = text.indexOf(PREFIX, from) + PREFIX.length;
+  let number = 0;
+  for (let place = at; place < at + DIGITS; place++) number = 10 * number + text[place]! - 48;
+  return number;
 }

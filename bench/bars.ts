@@ -1,9 +1,15 @@
 import type { Bar, Run } from './scenario.ts';
+import { DRAINED } from './scenarios/backlog.ts';
 import { CEILING, IN_MEMORY, RELAY } from './scenarios/e2e.ts';
+import { HEALTHY } from './scenarios/fanout.ts';
 import { LEVELS, rowOf } from './scenarios/growth.ts';
+import { IDLE } from './scenarios/idle.ts';
+import { fromPage } from './scenarios/latency.ts';
 import { PARSE } from './scenarios/parse.ts';
 import { PEERS } from './scenarios/peers.ts';
+import { START } from './scenarios/start.ts';
 
+const milliseconds = (value: number) => `${value.toFixed(1)} ms`;
 const times = (value: number) => `${value.toFixed(2)} ×`;
 
 /** `undefined` where one of the two was not measured. */
@@ -50,6 +56,41 @@ export const bars: readonly Bar[] = [
     bar: 0.75,
     spell: times,
     value: (run) => ratio(relayRate(run), run.figure('e2e', IN_MEMORY, 'perSecond')),
+  },
+  {
+    what: 'one of three sinks, against end to end',
+    at: 'least',
+    bar: 0.75,
+    spell: times,
+    value: (run) => ratio(run.figure('fanout', HEALTHY, 'perSecond'), relayRate(run)),
+  },
+  {
+    what: 'latency: p99 from page to event, 1,000/s',
+    at: 'most',
+    bar: 50,
+    spell: milliseconds,
+    value: (run) => run.figure('latency', fromPage(1_000), 'p99Ms'),
+  },
+  {
+    what: 'idle: processor',
+    at: 'most',
+    bar: 0.01,
+    spell: (share) => `${(100 * share).toFixed(2)} %`,
+    value: (run) => run.figure('idle', IDLE, 'cpuShare'),
+  },
+  {
+    what: 'start with a million records',
+    at: 'most',
+    bar: 1_000,
+    spell: milliseconds,
+    value: (run) => run.figure('start', START, 'ms'),
+  },
+  {
+    what: 'backlog of a million: memory',
+    at: 'most',
+    bar: 200e6,
+    spell: (bytes) => `${Math.round(bytes / 1e6)} MB`,
+    value: (run) => run.figure('backlog', DRAINED, 'bytes'),
   },
   {
     what: 'growth: CPU of a record with most retained, against fewest',

@@ -2,6 +2,9 @@
  * Graph and its token endpoint with so many alerts, from bytes that are there already: `--dir DIR --alerts N`. Writes
  * the simulator's files into DIR, and is asked as the simulator is, for lists by `lastUpdateDateTime` alone. The
  * simulator itself keeps and renders objects, which takes as much of the processor as the relay that is measured.
+ *
+ * They are there from the start; or, with `--rate N --stamps FILE`, so many rise each second, and when each was served
+ * for the first time, to the last byte of its page, stands in the file at the end.
  */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -15,16 +18,31 @@ import { writeSimulatorFiles } from '../src/simulator/files.ts';
 import { windowOf } from '../src/simulator/filter.ts';
 import { parseQuery } from '../src/simulator/query.ts';
 import { Random } from '../src/simulator/random.ts';
-import { Alerts, FIRST_MS, TENANT } from './alerts.ts';
+import { Alerts, FIRST_MS, risingFrom, TENANT } from './alerts.ts';
+import { preciseNow, Stamps } from './stamps.ts';
 
-const alerts = new Alerts();
 const MOST_TOP = 1_000;
 const DEFAULT_TOP = 100;
+
+const { values } = parseArgs({
+  options: {
+    dir: { type: 'string' },
+    alerts: { type: 'string' },
+    rate: { type: 'string' },
+    stamps: { type: 'string' },
+  },
+});
+const total = Number(values.alerts);
+const rate = values.rate === undefined ? undefined : Number(values.rate);
+const begun = Date.now();
+const alerts = new Alerts(rate === undefined ? {} : { keyAt: risingFrom(begun, rate) });
+const stamps = values.stamps === undefined ? undefined : new Stamps(total, values.stamps);
+/** So many can be read now. */
+const count = (): number =>
+  rate === undefined ? total : Math.min(total, Math.floor(((Date.now() - begun) * rate) / 1000));
+
 /** Enough for the largest page. */
 const PAGE_BYTES = MOST_TOP * (alerts.mostBytes + 1) + 4_096;
-
-const { values } = parseArgs({ options: { dir: { type: 'string' }, alerts: { type: 'string' } } });
-const count = Number(values.alerts);
 /** Memory of pages that have been sent. */
 const idle: Buffer[] = [];
 const authority = new Authority({
@@ -51,9 +69,9 @@ await writeSimulatorFiles(values.dir!, {
   clientId: CLIENT_ID,
   clientSecret: CLIENT_SECRET,
   quota: false,
-  account: { raised: [{ raisedAt: FIRST_MS }] },
+  account: { raised: [{ raisedAt: rate === undefined ? FIRST_MS : begun }] },
 });
-console.log(`ready at ${origin}`);
+console.log(`ready at ${origin} since ${begun}`);
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url!, origin);
@@ -66,10 +84,14 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   } else {
     authority.check(request.headers.authorization, Date.now());
     const memory = idle.pop() ?? Buffer.allocUnsafeSlow(PAGE_BYTES);
-    const body = list(url, memory);
+    const { body, begin, end } = list(url, memory);
     response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': body.length });
     response.end(body);
-    response.once('close', () => idle.push(memory));
+    response.once('close', () => {
+      idle.push(memory);
+      const now = preciseNow();
+      for (let number = begin; stamps && number < end; number++) stamps.note(number, now);
+    });
   }
 }
 
@@ -78,11 +100,13 @@ function send(response: ServerResponse, { status, headers, body }: ReturnType<Au
   response.end(body);
 }
 
-function list(url: URL, memory: Buffer): Buffer {
+/** A page, and which alerts stand on it. */
+function list(url: URL, memory: Buffer): { body: Buffer; begin: number; end: number } {
   const { filter, top = DEFAULT_TOP, skipToken = '0', count: counts } = parseQuery(url.searchParams);
   const window = windowOf(filter);
   if (window.rest) throw new Error(`not only by time: ${url.search}`);
-  const [from, to] = [alerts.firstFrom(window.from, count), alerts.firstFrom(window.to, count)];
+  const there = count();
+  const [from, to] = [alerts.firstFrom(window.from, there), alerts.firstFrom(window.to, there)];
   const end = Math.max(from, to - Number(skipToken));
   const begin = Math.max(from, end - Math.min(top, MOST_TOP));
   const next = new URL(url);
@@ -92,5 +116,5 @@ function list(url: URL, memory: Buffer): Buffer {
     ...(counts && { '@odata.count': to - from }),
     ...(begin > from && { '@odata.nextLink': next.href }),
   };
-  return alerts.page(head, begin, end, memory);
+  return { body: alerts.page(head, begin, end, memory), begin, end };
 }

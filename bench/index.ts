@@ -16,14 +16,31 @@ import { bars } from './bars.ts';
 import { machine } from './machine.ts';
 import { rowsOf, scenarioText, verdictsOf, verdictText } from './report.ts';
 import { type Measured, Run, type Scenario } from './scenario.ts';
+import { backlog } from './scenarios/backlog.ts';
 import { e2e } from './scenarios/e2e.ts';
+import { fanout } from './scenarios/fanout.ts';
 import { format } from './scenarios/format.ts';
 import { growth } from './scenarios/growth.ts';
+import { idle } from './scenarios/idle.ts';
 import { journal } from './scenarios/journal.ts';
+import { latency } from './scenarios/latency.ts';
 import { parse } from './scenarios/parse.ts';
 import { peers } from './scenarios/peers.ts';
+import { start } from './scenarios/start.ts';
 
-const scenarios: readonly Scenario[] = [parse, format, journal, e2e, peers, growth];
+const scenarios: readonly Scenario[] = [
+  parse,
+  format,
+  journal,
+  e2e,
+  peers,
+  fanout,
+  latency,
+  idle,
+  start,
+  backlog,
+  growth,
+];
 
 const { values } = parseArgs({
   options: {
@@ -57,6 +74,7 @@ const tell = (text: string) => {
   else console.error(timed);
 };
 
+let hasFailed = false;
 const runs = Array.from({ length: count }, () => new Run());
 const measured = new Map<Scenario, (readonly Measured[])[]>(wanted.map((scenario) => [scenario, []]));
 // One run has all of them in turn: what is compared with each other is measured at about the same time.
@@ -65,12 +83,19 @@ for (const [index, run] of runs.entries()) {
     if (scenario.once && index > 0) continue;
     const where = `${scenario.name}, run ${index + 1} of ${scenario.once ? 1 : count}`;
     tell(where);
-    const rows = await scenario.run({ quick, say: (text) => tell(`${where}: ${text}`) });
+    const rows = await scenario.run({ quick, say: (text) => tell(`${where}: ${text}`) }).catch(failed);
     run.add(scenario.name, rows);
     measured.get(scenario)!.push(rows);
   }
 }
 line?.clear();
+
+/** The other scenarios are measured all the same. */
+function failed(error: Error): Measured[] {
+  hasFailed = true;
+  console.error(error);
+  return [{ what: 'failed', figures: {}, note: error.message }];
+}
 
 const found = wanted.map((scenario) => ({ scenario, rows: rowsOf(measured.get(scenario)!) }));
 const verdicts = verdictsOf(bars, runs);
@@ -92,4 +117,4 @@ if (values.json) {
   ];
   console.log(lines.join('\n'));
 }
-process.exit(verdicts.some(({ holds }) => holds === false) ? 1 : 0);
+process.exit(hasFailed || verdicts.some(({ holds }) => holds === false) ? 1 : 0);

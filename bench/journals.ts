@@ -7,7 +7,8 @@ import type { Alerts } from './alerts.ts';
 
 export const SINK = 'siem';
 export const BEGINNING: Cursor = { batch: 0, index: -1 };
-const PAGE_ORIGIN = { source: 'alerts', tenant: 'simulator' } as const;
+/** No source of a relay that is started on it: that has a checkpoint of its own. */
+const PAGE_ORIGIN = { source: 'bench', tenant: 'simulator' } as const;
 const MONTH_MS = 30 * 86_400_000;
 /** Room for millions of records. */
 const MOST_BYTES = 2 ** 35;

@@ -8,21 +8,30 @@ const PROGRAM = join(import.meta.dirname, 'receiver.ts');
 
 /** A receiver that runs, and says what it has received. */
 export class Receiver {
+  readonly child: ChildProcess;
   readonly port: number;
   readonly #lines: AsyncIterator<string>;
 
-  private constructor(port: number, lines: AsyncIterator<string>) {
+  private constructor(child: ChildProcess, port: number, lines: AsyncIterator<string>) {
+    this.child = child;
     this.port = port;
     this.#lines = lines;
   }
 
-  /** @param marks numbers of events, rising */
-  static async start(processes: Processes, marks: readonly number[]): Promise<Receiver> {
-    const child: ChildProcess = processes.start([PROGRAM, ...marks.map(String)]);
+  /**
+   * @param marks numbers of events, rising
+   * @param flags of its program
+   */
+  static async start(
+    processes: Processes,
+    marks: readonly number[],
+    flags: readonly string[] = [],
+  ): Promise<Receiver> {
+    const child = processes.start([PROGRAM, ...flags, ...marks.map(String)]);
     child.stderr!.pipe(process.stderr);
     const reader: Interface = createInterface({ input: child.stdout! });
     const lines = reader[Symbol.asyncIterator]();
-    return new Receiver(Number((await lines.next()).value), lines);
+    return new Receiver(child, Number((await lines.next()).value), lines);
   }
 
   /**

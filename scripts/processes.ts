@@ -55,8 +55,14 @@ export class Processes {
    * @param sinks their names and ports
    * @param settings more of each of them, lines of YAML
    * @param change what else is other
+   * @param listen port of its metrics; 0: any
    */
-  configure(sinks: Record<string, number>, settings: string, change: (config: string) => string): string {
+  configure(
+    sinks: Record<string, number>,
+    settings: string,
+    change: (config: string) => string,
+    listen = 0,
+  ): string {
     const [before = ''] = readFileSync(join(this.folder, 'relay.yaml'), 'utf8').split('\nsinks:');
     const file = join(this.folder, 'changed.yaml');
     const sink = ([name, port]: [string, number]) => `
@@ -68,7 +74,7 @@ export class Processes {
     selfEvents: false
 ${settings}`;
     const all = Object.entries(sinks).map(sink).join('');
-    writeFileSync(file, `${change(before)}\nsinks:${all}\nserver: { listen: 127.0.0.1:0 }\n`);
+    writeFileSync(file, `${change(before)}\nsinks:${all}\nserver: { listen: 127.0.0.1:${listen} }\n`);
     return file;
   }
 

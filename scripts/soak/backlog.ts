@@ -23,8 +23,22 @@ interface Phase {
   readonly mostBytes: number;
 }
 
+export interface BacklogFound {
+  readonly records: number;
+  readonly pending: number;
+  readonly filled: Phase;
+  readonly drained: Phase;
+  /** Most memory that it ever had. */
+  readonly highBytes: number;
+  readonly repeated: number;
+  readonly problems: readonly string[];
+}
+
 /** Lets so many records wait for a receiver that is away while another is served; then it comes back. */
-export function backlog(records: number, say: (line: string) => void): Promise<Outcome> {
+export function backlog(
+  records: number,
+  say: (line: string) => void,
+): Promise<Outcome & { readonly found: BacklogFound }> {
   return among(async (processes) => {
     const input = join(processes.folder, 'alerts.ndjson');
     await pipeline(Readable.from(alerts(records, Date.now())), createWriteStream(input));
