@@ -8,8 +8,8 @@ export const TENANT = '8f7c0000-0000-4000-8000-000000000000';
 export const FIRST_MS = Date.UTC(2026, 0, 5);
 const STEP_MS = 500;
 
-/** So many differ in all but id and time: people, machines, addresses, hashes. */
-const VARIANTS = 64;
+/** So many differ in people, machines, addresses and hashes: more than the journal compresses together. */
+const VARIANTS = 512;
 const DIGITS = 9;
 /** Of all ids. */
 const PREFIX = 'da638000000000000000_';

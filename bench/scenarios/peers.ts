@@ -41,7 +41,7 @@ const peerTable: readonly Peer[] = [
       ...['--foreground', '--no-caps', '--cfgfile', config, '--pidfile', join(folder, 'pid')],
       ...['--persist-file', join(folder, 'persist'), '--control', join(folder, 'control')],
     ],
-    lines: { connections: 2, keyed: true },
+    lines: { connections: 4, keyed: true },
   },
 ];
 

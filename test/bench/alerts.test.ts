@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Alerts, keyAt } from '../../bench/alerts.ts';
+import { Alerts, keyAt, numberIn, risingFrom } from '../../bench/alerts.ts';
 
 interface Alert {
   readonly id: string;
@@ -55,5 +55,18 @@ describe('the alerts of the bench', () => {
     expect(Object.keys(evidence)).toEqual(['0', '1', '2', '3', '4', '5']);
     expect(Object.values(evidence)).toMatchObject([{ loggedOnUsers: { 0: {} } }, {}, {}, {}, {}, {}]);
     expect(mitreTechniques).toEqual(['T1059.001', 'T1105']);
+  });
+
+  it('rise one after another where they are asked to, and are known by their number', () => {
+    const rising = risingFrom(Date.UTC(2026, 5, 1), 4_000);
+    expect([0, 1, 4, 6].map(rising)).toEqual([
+      '2026-06-01T00:00:00.0000000Z',
+      '2026-06-01T00:00:00.0002500Z',
+      '2026-06-01T00:00:00.0010000Z',
+      '2026-06-01T00:00:00.0015000Z',
+    ]);
+    const page = new Alerts({ keyAt: rising }).page({}, 41, 42);
+    expect(numberIn(page, 0)).toBe(41);
+    expect(alertsOf(page)[0]!.lastUpdateDateTime).toBe(rising(41));
   });
 });
