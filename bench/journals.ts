@@ -4,9 +4,9 @@ import type { RelayRecord, SourceRecord } from '../src/core/record.ts';
 import { openJournal } from '../src/journal/journal.ts';
 import { alertRecord } from '../src/sources/graph-alerts/map.ts';
 import type { Alerts } from './alerts.ts';
+import { smallAlerts } from './small.ts';
 
-export const SINK = 'siem';
-export const BEGINNING: Cursor = { batch: 0, index: -1 };
+const SINK = 'siem';
 /** No source of a relay that is started on it: that has a checkpoint of its own. */
 const PAGE_ORIGIN = { source: 'bench', tenant: 'simulator' } as const;
 const MONTH_MS = 30 * 86_400_000;
@@ -16,11 +16,18 @@ const MOST_BYTES = 2 ** 35;
 const troubles = (_: object, message: string) => console.error(message);
 const log: Log = { debug() {}, info() {}, warn: troubles, error: troubles };
 
+/** A journal that is open. */
+export interface Opened {
+  readonly journal: Journal;
+  /** Where its sink stands. */
+  readonly cursor: Cursor;
+}
+
 /** A journal with one sink, in a directory of its own, that lets go of nothing. */
-export async function journalIn(directory: string): Promise<Journal> {
+export async function journalIn(directory: string): Promise<Opened> {
   const journal = await openJournal({ directory, maxBytes: MOST_BYTES, retentionMs: MONTH_MS, log });
-  await journal.register([{ name: SINK, startFrom: 'journal', shape: '' }]);
-  return journal;
+  const positions = await journal.register([{ name: SINK, startFrom: 'journal', shape: '' }]);
+  return { journal, cursor: positions.get(SINK)!.cursor };
 }
 
 /** Records as the relay makes them of an answer with these alerts. */
@@ -63,4 +70,20 @@ export async function deliver(
     journal.advance({ sink: SINK, cursor, sequence: count - left, refused: [] });
   }
   return cursor;
+}
+
+const FILL_PAGE = 1_000;
+
+/** Puts these small records into the journal of a directory, all of them delivered. */
+export async function fill(directory: string, from: number, to: number): Promise<void> {
+  const { journal } = await journalIn(directory);
+  for (let at = from; at < to; at += FILL_PAGE)
+    await journal.append(pageOf(recordsOf(smallAlerts, at, Math.min(to, at + FILL_PAGE))));
+  await journal.close();
+  // One step to the end: to lend them all would take as long again.
+  const again = (await journalIn(directory)).journal;
+  const last = { batch: again.opening.lastBatch, index: -1 };
+  const { ends } = await again.take(last, FILL_PAGE, AbortSignal.timeout(60_000), SINK);
+  again.advance({ sink: SINK, cursor: ends.at(-1)!, sequence: to, refused: [] });
+  await again.close();
 }

@@ -5,7 +5,7 @@ import { cef } from '../../src/formats/cef/index.ts';
 import { json } from '../../src/formats/json/index.ts';
 import { Alerts } from '../alerts.ts';
 import { Cost } from '../cost.ts';
-import { BEGINNING, deliver, journalIn, pageOf, recordsOf } from '../journals.ts';
+import { deliver, journalIn, pageOf, recordsOf } from '../journals.ts';
 import type { Scenario } from '../scenario.ts';
 
 const RECORDS = 2_000;
@@ -38,10 +38,10 @@ export const format: Scenario = {
 };
 
 async function someRecords(directory: string): Promise<RelayRecord[]> {
-  const journal = await journalIn(directory);
+  const { journal, cursor } = await journalIn(directory);
   const all: RelayRecord[] = [];
   await journal.append(pageOf(recordsOf(new Alerts(), 0, RECORDS)));
-  await deliver(journal, BEGINNING, RECORDS, (records) => all.push(...records));
+  await deliver(journal, cursor, RECORDS, (records) => all.push(...records));
   await journal.close();
   return all;
 }

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { among } from '../../scripts/processes.ts';
-import type { Cursor, Journal } from '../../src/core/journal.ts';
 import { Cost } from '../cost.ts';
-import { BEGINNING, deliver, journalIn, pageOf, recordsOf } from '../journals.ts';
+import { deliver, fill, journalIn, pageOf, recordsOf } from '../journals.ts';
 import type { Measured, Scenario } from '../scenario.ts';
 import { smallAlerts } from '../small.ts';
 
@@ -20,39 +19,34 @@ export const growth: Scenario = {
   measures: 'append, read and advance of small records, with so many in the journal already',
   run: ({ quick, say }) =>
     among(async ({ folder }) => {
-      const warm = await journalIn(join(folder, 'warm'));
-      await grow(warm, { at: 0, cursor: BEGINNING }, MEASURED, new Cost());
-      await warm.close();
-      const journal = await journalIn(join(folder, 'state'));
+      await measure(join(folder, 'warm'), 0);
+      const directory = join(folder, 'state');
       const rows: Measured[] = [];
-      let place: Place = { at: 0, cursor: BEGINNING };
+      let there = 0;
       for (const level of LEVELS.slice(0, quick ? 2 : undefined)) {
         say(rowOf(level));
-        place = await grow(journal, place, level - place.at, new Cost());
-        const cost = new Cost();
-        place = await grow(journal, place, MEASURED, cost);
-        rows.push({ what: rowOf(level), figures: cost.figures });
+        await fill(directory, there, level);
+        rows.push({ what: rowOf(level), figures: await measure(directory, level) });
+        there = level + MEASURED;
       }
-      await journal.close();
       return rows;
     }),
 };
 
-interface Place {
-  /** Number of the next record. */
-  readonly at: number;
-  readonly cursor: Cursor;
-}
-
-async function grow(journal: Journal, { at, cursor }: Place, count: number, cost: Cost): Promise<Place> {
-  let [next, place] = [at, cursor];
-  while (next < at + count) {
-    const page = pageOf(recordsOf(smallAlerts, next, next + PAGE));
-    place = await cost.of(PAGE, async () => {
+/** @param from number of the first record */
+async function measure(directory: string, from: number): Promise<Measured['figures']> {
+  const opened = await journalIn(directory);
+  const { journal } = opened;
+  let { cursor } = opened;
+  const cost = new Cost();
+  for (let at = from; at < from + MEASURED; at += PAGE) {
+    const page = pageOf(recordsOf(smallAlerts, at, at + PAGE));
+    cursor = await cost.of(PAGE, async () => {
       await journal.append(page);
-      return await deliver(journal, place, PAGE);
+      return await deliver(journal, cursor, PAGE);
     });
-    next += PAGE;
   }
-  return { at: next, cursor: place };
+  await cost.of(0, () => journal.flush());
+  await journal.close();
+  return cost.figures;
 }

@@ -3,7 +3,7 @@ import { among } from '../../scripts/processes.ts';
 import { MemoryDirectory } from '../../src/lib/memory-directory.ts';
 import { Alerts } from '../alerts.ts';
 import { Cost } from '../cost.ts';
-import { BEGINNING, deliver, journalIn, pageOf, recordsOf } from '../journals.ts';
+import { deliver, journalIn, pageOf, recordsOf } from '../journals.ts';
 import type { Measured, Scenario } from '../scenario.ts';
 
 const PAGE = 500;
@@ -29,7 +29,7 @@ export const journal: Scenario = {
 };
 
 async function measure(directory: string, kind: string, pages: number): Promise<Measured[]> {
-  const opened = await journalIn(directory);
+  const { journal: opened, cursor: beginning } = await journalIn(directory);
   const alerts = new Alerts();
   const [warmUp, append, read] = [new Cost(), new Cost(), new Cost()];
   try {
@@ -37,7 +37,7 @@ async function measure(directory: string, kind: string, pages: number): Promise<
       const records = recordsOf(alerts, page * PAGE, (page + 1) * PAGE);
       await (page < WARM_UP_PAGES ? warmUp : append).of(PAGE, () => opened.append(pageOf(records)));
     }
-    const cursor = await warmUp.of(0, () => deliver(opened, BEGINNING, WARM_UP_PAGES * PAGE));
+    const cursor = await warmUp.of(0, () => deliver(opened, beginning, WARM_UP_PAGES * PAGE));
     await read.of(pages * PAGE, async () => {
       await deliver(opened, cursor, pages * PAGE);
       await opened.flush();

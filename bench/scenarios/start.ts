@@ -4,14 +4,12 @@ import { among, end, program } from '../../scripts/processes.ts';
 import { cpuOf, memoryOf } from '../../scripts/watch.ts';
 import { freePort } from '../../test/peers/peer-process.ts';
 import { startGraph } from '../graph.ts';
-import { BEGINNING, deliver, journalIn, pageOf, recordsOf } from '../journals.ts';
+import { fill } from '../journals.ts';
 import { Receiver } from '../receivers.ts';
 import type { Scenario } from '../scenario.ts';
-import { smallAlerts } from '../small.ts';
 import { median } from '../statistics.ts';
 
 const STARTS = 5;
-const PAGE = 1_000;
 const ASK_MS = 5;
 const PATIENCE_MS = 60_000;
 
@@ -26,7 +24,7 @@ export const start: Scenario = {
     among(async (processes) => {
       say('the journal is made');
       const records = quick ? 100_000 : 1_000_000;
-      await fill(join(processes.folder, 'state'), records);
+      await fill(join(processes.folder, 'state'), 0, records);
       await startGraph(processes, 0);
       const receiver = await Receiver.start(processes, []);
       const port = await freePort();
@@ -55,16 +53,6 @@ export const start: Scenario = {
       return [{ what: START, figures: { ms: median(times), maxMs: Math.max(...times), bytes }, note }];
     }),
 };
-
-async function fill(directory: string, records: number): Promise<void> {
-  const journal = await journalIn(directory);
-  let cursor = BEGINNING;
-  for (let from = 0; from < records; from += PAGE) {
-    await journal.append(pageOf(recordsOf(smallAlerts, from, from + PAGE)));
-    cursor = await deliver(journal, cursor, PAGE);
-  }
-  await journal.close();
-}
 
 async function isReady(port: number): Promise<boolean> {
   try {
