@@ -9,7 +9,7 @@ import { PARSE } from './scenarios/parse.ts';
 import { PEERS } from './scenarios/peers.ts';
 import { START } from './scenarios/start.ts';
 
-const milliseconds = (value: number) => `${value.toFixed(1)} ms`;
+const milliseconds = (value: number) => `${value.toLocaleString('en', { maximumFractionDigits: 1 })} ms`;
 const times = (value: number) => `${value.toFixed(2)} ×`;
 
 /** `undefined` where one of the two was not measured. */

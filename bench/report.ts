@@ -65,7 +65,9 @@ export function scenarioText({ name, measures }: Scenario, rows: readonly Row[],
     const summary = row.figures[figure];
     if (!summary) return '';
     const value = figures[figure].spell(summary.median);
-    return summary.values.length > 1 ? `${value} ± ${(50 * summary.spread).toFixed(0)} %` : value;
+    return summary.values.length > 1 && Number.isFinite(summary.spread)
+      ? `${value} ± ${(50 * summary.spread).toFixed(0)} %`
+      : value;
   };
   return [
     `${colors.bold(name)}  ${measures}`,

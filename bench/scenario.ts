@@ -8,10 +8,10 @@ const short = (value: number) => (value >= 100 ? whole(value) : value.toPrecisio
 export const figures = {
   perSecond: { head: 'records/s', spell: whole },
   cpuMicros: { head: 'CPU µs/record', spell: short },
+  ms: { head: 'ms', spell: short },
   p50Ms: { head: 'p50 ms', spell: short },
   p99Ms: { head: 'p99 ms', spell: short },
   maxMs: { head: 'max ms', spell: short },
-  ms: { head: 'ms', spell: short },
   cpuShare: { head: 'CPU % of a core', spell: (value: number) => (100 * value).toFixed(2) },
   bytes: { head: 'memory MB', spell: (value: number) => whole(value / 1e6) },
 } as const;

@@ -54,6 +54,11 @@ describe('the report', () => {
     expect(scenarioText(scenario, rows, plain)[2]).toBe('  start  812  150');
   });
 
+  it('says that what never came took for ever', () => {
+    const rows = rowsOf([Infinity, Infinity].map((p99Ms) => [{ what: 'late', figures: { p99Ms } }]));
+    expect(scenarioText(scenario, rows, plain)[2]).toBe('  late  ∞');
+  });
+
   it('judges by the median of the ratios of each run', () => {
     const [verdict] = verdictsOf([bar], [runOf(40, 10), runOf(20, 10), runOf(31, 10)]);
     expect(verdict).toMatchObject({ values: [4, 2, 3.1], value: 3.1, holds: true });
