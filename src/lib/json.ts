@@ -3,12 +3,9 @@
  * written back as it came. `JSON.parse` alone would change its last digits without a word.
  */
 
-/** Only text with a run of 16 digits outside a longer word can hold such an integer; the rest is read at full speed. */
-const MAYBE_LONG = /(?:^|[:[,\s])-?\d{16,}/;
-
 /** @throws {SyntaxError} */
 export function parseJson(text: string): unknown {
-  if (!MAYBE_LONG.test(text)) return JSON.parse(text);
+  if (!mayHoldLong(text)) return JSON.parse(text);
   try {
     return JSON.parse(text, reviveLong);
   } catch (error) {
@@ -16,6 +13,21 @@ export function parseJson(text: string): unknown {
     if (error instanceof RangeError) return JSON.parse(text);
     throw error;
   }
+}
+
+const LONG_RUN = /\d{16,}/g;
+
+/**
+ * Only text with a run of 16 digits outside a longer word can hold such an integer; the rest is read at full speed. To look
+ * for the run alone and then at what is before it is several times faster than one expression for both.
+ */
+function mayHoldLong(text: string): boolean {
+  LONG_RUN.lastIndex = 0;
+  for (let run = LONG_RUN.exec(text); run; run = LONG_RUN.exec(text)) {
+    const before = text[run.index - 1] === '-' ? text[run.index - 2] : text[run.index - 1];
+    if (before === undefined || /[:[,\s]/.test(before)) return true;
+  }
+  return false;
 }
 
 function reviveLong(_key: string, value: unknown, context?: { source?: string }): unknown {

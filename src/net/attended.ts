@@ -1,5 +1,5 @@
 import type { UnavailableError } from '../core/errors.ts';
-import type { Graph } from './graph.ts';
+import type { Graph, GraphPage, PageOptions } from './graph.ts';
 
 /** Is told what comes of the requests of one user of a Graph. */
 export interface Attendant {
@@ -13,7 +13,7 @@ export function attended(graph: Graph, attendant: Attendant): Graph {
   return {
     tenant: graph.tenant,
     origin: graph.origin,
-    async page(url, options) {
+    async page<T>(url: string, options: PageOptions<T>): Promise<GraphPage<T>> {
       const waits: Attendant['waits'] = (error, waitMs) => {
         options.waits?.(error, waitMs);
         attendant.waits(error, waitMs);

@@ -2,18 +2,19 @@ import { UnavailableError } from '../core/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import { foreignText } from './foreign.ts';
 import { type HttpAnswer, httpDateMs, retryAfterMs } from './http.ts';
+import type { List, ListReader } from './list-reader.ts';
 import { rolesOf } from './token.ts';
 
 /** One page of a list that was read whole. */
-export interface GraphPage {
-  /** Parsed by `lib/json.ts`; what Graph put in `value`, unchecked. */
-  readonly rows: readonly unknown[];
+export interface GraphPage<T = unknown> {
+  /** What was made of what Graph put in `value`, unchecked. */
+  readonly rows: readonly T[];
   /** Where the list goes on; without it this was the last page, however short or long. */
   readonly next: string | undefined;
   /** `@odata.count`: rows of the whole list; `undefined` when it was not asked for, or not told. */
   readonly count: number | undefined;
   /** Size of the answer. */
-  readonly characters: number;
+  readonly bytes: number;
   /** The server's `Date`, milliseconds since 1970; `undefined` when it sent none that can be read. */
   readonly dateMs: number | undefined;
 }
@@ -25,24 +26,37 @@ type Body = Readonly<Record<string, unknown>>;
  *
  * @throws {UnavailableError} `answer`: it is not a whole page of a list (R6)
  */
-export function pageOf(answer: HttpAnswer, secrets: readonly string[]): GraphPage {
-  const body = parseBody(answer);
-  if (!body) throw incomplete(`is not a JSON object; ${FOREIGN_ANSWER}`);
+export function pageOf<T>(
+  answer: HttpAnswer,
+  reader: ListReader<T>,
+  secrets: readonly string[],
+): GraphPage<T> {
+  const list = listOf(reader);
+  if (!list) throw incomplete(`is not a JSON object; ${FOREIGN_ANSWER}`);
+  const { members, rows } = list;
   // OData may find out about an error after the 200 has been sent.
-  if (body.error) throw incomplete(`holds an error: ${describeError(answer, secrets)}`);
-  const { value, '@odata.nextLink': next } = body;
-  if (!Array.isArray(value)) throw incomplete('has no list `value`');
+  if (members.error) throw incomplete(`holds an error: ${describeError(answer, secrets)}`);
+  if (!rows) throw incomplete('has no list `value`');
+  const { '@odata.nextLink': next } = members;
   if (next !== undefined && next !== null && (typeof next !== 'string' || next === '')) {
     throw incomplete('has a next link that is no text');
   }
-  const count = body['@odata.count'];
+  const count = members['@odata.count'];
   return {
-    rows: value,
+    rows,
     next: next ?? undefined,
     count: typeof count === 'number' ? count : undefined,
-    characters: answer.text.length,
+    bytes: reader.bytes,
     dateMs: httpDateMs(answer.header('date')),
   };
+}
+
+function listOf<T>(reader: ListReader<T>): List<T> | undefined {
+  try {
+    return reader.list();
+  } catch {
+    return undefined;
+  }
 }
 
 function incomplete(why: string): UnavailableError {

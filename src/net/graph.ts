@@ -7,6 +7,7 @@ import { openAgent, type TenantAgent } from './agent.ts';
 import { type Credential, openCredential } from './credential.ts';
 import { claimsOf, type GraphPage, pageOf, refusalOf } from './graph-answer.ts';
 import { defaultTimeouts, exchange, type HttpAnswer, type HttpTimeouts, TooLargeError } from './http.ts';
+import { ListReader, type RowOf } from './list-reader.ts';
 import { type Priority, Quota } from './quota.ts';
 import { graphOrigin, graphScope, howToGrant, type TenantSettings, whoSignsIn } from './tenant.ts';
 import { rolesOf } from './token.ts';
@@ -32,13 +33,15 @@ export interface Graph {
    *   another origin; any reason once `attempts` are used up
    * @throws AbortError at the signal
    */
-  page(url: string, options: PageOptions): Promise<GraphPage>;
+  page<T>(url: string, options: PageOptions<T>): Promise<GraphPage<T>>;
 
   /** Lets go of connections; what is under way ends with an AbortError. Safe twice. */
   close(): Promise<void>;
 }
 
-export interface PageOptions {
+export interface PageOptions<T = unknown> {
+  /** What is made of each row, as it comes: also of rows of an answer that then turns out to be broken. */
+  readonly row: RowOf<T>;
   /** Largest body that is read, after decompression. */
   readonly maxBytes: number;
   /** The application role that is enough for this, for the message when it is missing. */
@@ -155,7 +158,7 @@ export class TenantGraph implements Graph {
     this.#quota = new Quota(settings.requestsPerMinute, options.steady ?? performance.now.bind(performance));
   }
 
-  async page(url: string, asked: PageOptions): Promise<GraphPage> {
+  async page<T>(url: string, asked: PageOptions<T>): Promise<GraphPage<T>> {
     this.#checkOrigin(url);
     const attempts = Math.min(asked.attempts ?? Number.POSITIVE_INFINITY, this.#attempts);
     const signal = AbortSignal.any([asked.signal, this.#closed.signal]);
@@ -185,24 +188,28 @@ export class TenantGraph implements Graph {
   }
 
   /** One try; a refused token (expired, revoked, or older than a consent) is renewed once in it (R9). */
-  async #once(url: string, options: PageOptions): Promise<GraphPage> {
+  async #once<T>(url: string, options: PageOptions<T>): Promise<GraphPage<T>> {
     const { signal, role } = options;
     let token = await this.credential.token(this.#scope, { signal });
     this.#tellPowerless(token, role);
-    let answer = await this.#get(url, token, options);
+    let { answer, reader } = await this.#get(url, token, options);
     if (answer.status === 401 || answer.status === 403) {
       token = await this.credential.token(this.#scope, { signal, fresh: true, claims: claimsOf(answer) });
-      answer = await this.#get(url, token, options);
+      ({ answer, reader } = await this.#get(url, token, options));
     }
-    if (answer.status === 200) return pageOf(answer, [token]);
+    if (answer.status === 200) return pageOf(answer, reader, [token]);
     const { credential } = this.#settings;
     const [who, grant] = [whoSignsIn(credential), howToGrant(credential, role)];
     throw refusalOf(answer, { role, token, who, grant, nowMs: this.#now() });
   }
 
-  async #get(url: string, token: string, asked: PageOptions): Promise<HttpAnswer> {
-    const { maxBytes, signal, priority = 'poll' } = asked;
+  async #get<T>(
+    url: string,
+    token: string,
+    { maxBytes, signal, row, priority = 'poll' }: PageOptions<T>,
+  ): Promise<{ readonly answer: HttpAnswer; readonly reader: ListReader<T> }> {
     await this.#quota.turn(priority, signal);
+    let reader = new ListReader(row);
     try {
       const answer = await exchange({
         url,
@@ -216,11 +223,15 @@ export class TenantGraph implements Graph {
         agent: this.#agent.current(),
         via: this.#agent.via,
         maxBytes,
+        reader: () => {
+          reader = new ListReader(row);
+          return reader;
+        },
         timeouts: this.#timeouts,
         signal,
       });
       this.#observer.requested(String(answer.status));
-      return answer;
+      return { answer, reader };
     } catch (error) {
       if (error instanceof UnavailableError) this.#observer.requested(error.reason);
       throw error;

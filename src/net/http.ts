@@ -38,10 +38,33 @@ export interface HttpRequest {
   readonly maxBytes: number;
   /** `cut`: of a longer one the beginning is enough. Left out: it is an error. */
   readonly excess?: 'cut';
+  /** What takes the body as it comes; made anew for each try. Left out: it is collected. */
+  readonly reader?: () => BodyReader;
   /** What an error of the connection means, where the asker knows more of it. */
   readonly explain?: (cause: unknown) => UnavailableError | undefined;
   readonly timeouts: HttpTimeouts;
   readonly signal: AbortSignal;
+}
+
+/** Takes a body as it comes. */
+export interface BodyReader {
+  push(chunk: Buffer): void;
+  /** All that has come. */
+  text(): string;
+}
+
+class Collected implements BodyReader {
+  readonly #chunks: Buffer[] = [];
+  #text: string | undefined;
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  text(): string {
+    this.#text ??= Buffer.concat(this.#chunks.splice(0)).toString('utf8');
+    return this.#text;
+  }
 }
 
 /** A whole answer, whatever its status says; redirects are not followed. */
@@ -123,9 +146,15 @@ class Exchange {
       });
       clearTimeout(firstByte);
       this.#body = response.data;
-      const text = await this.#text(response.data);
+      const taken = await this.#read(response.data);
       const known = response.headers;
-      return { status: response.status, text, header: (name) => headerText(known[name]) };
+      return {
+        status: response.status,
+        get text() {
+          return taken.text();
+        },
+        header: (name) => headerText(known[name]),
+      };
     } catch (error) {
       throw this.#failure(error);
     } finally {
@@ -163,22 +192,22 @@ class Exchange {
     return timer;
   }
 
-  async #text(body: Readable): Promise<string> {
-    const { maxBytes, excess } = this.#asked;
-    const chunks: Buffer[] = [];
+  async #read(body: Readable): Promise<BodyReader> {
+    const { maxBytes, excess, reader } = this.#asked;
+    const taken = reader?.() ?? new Collected();
     let bytes = 0;
     // Leaving the loop by an error destroys the stream, and with it the connection.
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > maxBytes) {
-        if (excess === 'cut') return Buffer.concat([...chunks, chunk]).toString('utf8', 0, maxBytes);
+      if (bytes > maxBytes && excess !== 'cut') {
         throw new TooLargeError(`${this.#target}: the answer has more than ${maxBytes} bytes`, {
           reason: 'answer',
         });
       }
-      chunks.push(chunk);
+      taken.push(bytes > maxBytes ? chunk.subarray(0, chunk.length - (bytes - maxBytes)) : chunk);
+      if (bytes > maxBytes) break;
     }
-    return Buffer.concat(chunks, bytes).toString('utf8');
+    return taken;
   }
 
   #failure(error: unknown): Error {

@@ -33,6 +33,7 @@ function open(settings: TenantSettings, options: Partial<GraphOptions> = {}) {
       role: 'SecurityAlert.Read.All',
       signal: new AbortController().signal,
       attempts: 2,
+      row: (value: unknown) => value,
     });
   return { page, log };
 }

@@ -4,7 +4,8 @@ import { attended } from '../../src/net/attended.ts';
 import type { Graph, PageOptions } from '../../src/net/graph.ts';
 
 const error = new UnavailableError('throttled', { reason: 'throttled' });
-const options: PageOptions = { maxBytes: 1, role: 'x', signal: new AbortController().signal };
+const row = (value: unknown) => value;
+const options: PageOptions = { maxBytes: 1, role: 'x', signal: new AbortController().signal, row };
 
 function scene(page: Graph['page']) {
   const told: unknown[] = [];
@@ -18,7 +19,7 @@ function scene(page: Graph['page']) {
 
 describe('attended()', () => {
   it('tells what is waited out, and then the answer', async () => {
-    const answer = { rows: [], count: 0, next: undefined, dateMs: undefined, characters: 1 };
+    const answer = { rows: [], count: 0, next: undefined, dateMs: undefined, bytes: 1 };
     const { seen, told } = scene(async (url, { waits, ...rest }) => {
       expect([url, rest]).toEqual(['/x', options]);
       waits?.(error, 500);

@@ -39,10 +39,13 @@ async function open(script: Script, overrides: Partial<GraphOptions> = {}) {
       maxBytes: 10_000,
       role: ROLE,
       signal: stop.signal,
+      row,
       ...(attempts !== undefined && { attempts }),
     });
   return { ...scripted, graph, log, statuses, throttled, stop, page };
 }
+
+const row = (value: unknown) => value;
 
 const replies = (...list: Reply[]): Script => ({
   graph: (_, n) => list[Math.min(n, list.length - 1)] ?? good,
@@ -163,6 +166,7 @@ describe('page()', () => {
       maxBytes: 10_000,
       role: ROLE,
       signal: stop.signal,
+      row,
       waits: ({ reason }, waitMs) => waits.push([reason, waitMs]),
     });
     expect(waits).toEqual([
@@ -356,7 +360,7 @@ describe('page()', () => {
     'not an address',
   ])('sends nothing to another origin: %s', async (link) => {
     const { graph, log, tokensAsked, graphAsked, stop } = await open(replies(good));
-    const asked = graph.page(link, { maxBytes: 10_000, role: ROLE, signal: stop.signal });
+    const asked = graph.page(link, { maxBytes: 10_000, role: ROLE, signal: stop.signal, row });
     expect(await failureOf(asked, log)).toMatchObject({ reason: 'answer' });
     expect([...tokensAsked, ...graphAsked]).toEqual([]);
   });

@@ -20,7 +20,8 @@ async function failureOf(how: { refuse: RefusalName } | { roles: string[] }): Pr
   const observer = { requested: () => {}, throttled: () => {} };
   const graph = openGraph(tenantSchema.parse(settings), { log: collectLog(), observer, env: {} });
   onTestFinished(() => graph.close());
-  const options = { maxBytes: 10_000, role: 'SecurityAlert.Read.All', signal: AbortSignal.timeout(10_000) };
+  const [row, signal] = [(value: unknown) => value, AbortSignal.timeout(10_000)];
+  const options = { maxBytes: 10_000, role: 'SecurityAlert.Read.All', signal, row };
   return await graph.page(`${url}/v1.0/security/alerts_v2?$top=1`, options).then(
     () => expect.fail('it was not refused'),
     (error: UnavailableError) => error,

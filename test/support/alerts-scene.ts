@@ -16,10 +16,10 @@ export function scene(settings: Partial<GraphAlertsSettings> = {}) {
   let elapsed = 0;
   const world = { now: noon, miscounts: 0 };
   graph.date = () => world.now + elapsed;
-  const { page } = graph;
+  const page = graph.page.bind(graph);
   graph.page = async (url, options) => {
     elapsed += 100;
-    return await page.call(graph, url, options);
+    return await page(url, options);
   };
   const source = new GraphAlerts(
     {

@@ -53,7 +53,7 @@ export class ModelGraph implements Graph {
   after: (url: URL) => void = () => {};
   readonly asked: URL[] = [];
 
-  async page(address: string, { signal }: PageOptions): Promise<GraphPage> {
+  async page<T>(address: string, { signal, row }: PageOptions<T>): Promise<GraphPage<T>> {
     signal.throwIfAborted();
     const url = new URL(address);
     if (this.asked.push(url) > MOST_ASKED) throw new Error('it asks without an end');
@@ -76,10 +76,10 @@ export class ModelGraph implements Graph {
     const goesOn = end < matching.length && (this.refusesSkip || end < this.skipLimit);
     query.set('$skip', String(end));
     const page = {
-      rows,
+      rows: rows.map((body) => row(body, JSON.stringify(body))),
       next: goesOn ? url.href : undefined,
       count: query.has('$count') ? this.count(matching.length) : undefined,
-      characters: JSON.stringify(rows).length,
+      bytes: JSON.stringify(rows).length,
       dateMs: this.date(),
     };
     this.after(url);

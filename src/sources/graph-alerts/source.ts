@@ -439,7 +439,8 @@ export class GraphAlerts implements Source {
     while (true) {
       try {
         const top = this.#top;
-        const page = await this.#parts.graph.page(url, { maxBytes, role: ROLE, signal, priority, attempts });
+        const options = { maxBytes, role: ROLE, signal, priority, attempts };
+        const page = await this.#parts.graph.page(url, { ...options, row: this.#row });
         return this.#answer(page, top);
       } catch (error) {
         if (error instanceof TooLargeError) {
@@ -475,7 +476,7 @@ export class GraphAlerts implements Source {
       ...(attempts && { attempts }),
     };
     try {
-      const { dateMs } = await this.#parts.graph.page(this.#url(query), options);
+      const { dateMs } = await this.#parts.graph.page(this.#url(query), { ...options, row: () => undefined });
       this.#trusted(dateMs);
       return true;
     } catch (error) {
@@ -489,29 +490,36 @@ export class GraphAlerts implements Source {
     return `${this.#parts.graph.origin}/v1.0/security/alerts_v2?${query}`;
   }
 
+  readonly #row = (row: unknown, json: string): SourceRecord | NoAlert => {
+    const record = alertRecord(row, json);
+    if (!record) return { found: row === null ? 'null' : typeof row };
+    return isWanted(record, row, this.#settings.filter) ? record : { ...record, unwanted: true };
+  };
+
   /** All rows, also those that we did not ask for: dropping is the one mistake that nobody would see. */
-  #answer({ rows, count, next, dateMs: told, characters }: GraphPage, top: number): Answer {
+  #answer(
+    { rows, count, next, dateMs: told, bytes }: GraphPage<SourceRecord | NoAlert>,
+    top: number,
+  ): Answer {
     const dateMs = this.#trusted(told);
     const future = dateMs === undefined ? undefined : ticksOfMs(dateMs + FUTURE_MS);
     const records: SourceRecord[] = [];
     for (const row of rows) {
-      const record = alertRecord(row);
-      if (!record) {
-        const found = row === null ? 'null' : typeof row;
-        this.#tellOnce({ found }, 'Graph’s list has something that is no alert');
+      if ('found' in row) {
+        this.#tellOnce(row, 'Graph’s list has something that is no alert');
         continue;
       }
-      const { id, revision } = record;
+      const { id, revision } = row;
       if (future !== undefined && revision > future) {
         const message = 'an alert is dated later than Graph’s own clock; it is told, and moves nothing';
         this.#tellOnce({ id }, message);
       }
-      records.push(isWanted(record, row, this.#settings.filter) ? record : { ...record, unwanted: true });
+      records.push(row);
     }
     // A page that is short and not the last one is as much as Graph gives.
     const most = next !== undefined && rows.length > 0 && rows.length < top ? rows.length : this.#top * 2;
     const room = Math.min(PAGE_CHARACTERS, this.#settings.response.maxBytes / 2);
-    const wanted = rows.length === 0 ? most : Math.ceil((room * rows.length) / characters);
+    const wanted = rows.length === 0 ? most : Math.ceil((room * rows.length) / bytes);
     this.#top = Math.min(this.#mostTop, most, Math.max(1, wanted));
     const largest = Math.max(LEAST_CLAMP, this.#largest);
     this.#largest = Math.max(this.#largest, rows.length);
@@ -581,6 +589,11 @@ export class GraphAlerts implements Source {
     this.#told.add(message);
     this.#parts.log.warn(fields, message);
   }
+}
+
+/** What stands in Graph's list and is none, by its type. */
+interface NoAlert {
+  readonly found: string;
 }
 
 /** Where a reading stands. */

@@ -68,10 +68,10 @@ describe('GraphAlerts.list()', () => {
   it('asks with the least priority, and keeps nothing', async () => {
     const world = scene();
     const asked: unknown[] = [];
-    const { page } = world.graph;
+    const page = world.graph.page.bind(world.graph);
     world.graph.page = async (url, options) => {
       asked.push(options.priority);
-      return await page.call(world.graph, url, options);
+      return await page(url, options);
     };
     await list(world);
     expect(asked).toEqual(['reconcile']);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../../src/core/errors.ts';
+import type { GraphPage, PageOptions } from '../../../src/net/graph.ts';
 import { TooLargeError } from '../../../src/net/graph.ts';
 import { down, keyOf, scene } from '../../support/alerts-scene.ts';
 import { at, type ModelAlert, type ModelGraph } from '../../support/model-graph.ts';
@@ -15,8 +16,11 @@ function bend(
   graph: ModelGraph,
   bent: (url: URL, ask: (url: URL) => ReturnType<ModelGraph['page']>) => ReturnType<ModelGraph['page']>,
 ) {
-  const { page } = graph;
-  graph.page = (url, options) => bent(new URL(url), (asked) => page.call(graph, asked.href, options));
+  const page = graph.page.bind(graph);
+  graph.page = <T>(url: string, options: PageOptions<T>) => {
+    const answer = bent(new URL(url), (asked) => page(asked.href, options));
+    return answer as Promise<GraphPage<T>>;
+  };
 }
 
 describe('R5: a request that is refused while others are answered', () => {

@@ -1,0 +1,153 @@
+import { parseJson, stringifyJson } from '../lib/json.ts';
+import type { BodyReader } from './http.ts';
+
+/** What is made of a row of a list: of its value, read by `lib/json.ts`, and its JSON text. */
+export type RowOf<T> = (value: unknown, json: string) => T;
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** A list as an OData service answers it, taken apart. */
+export interface List<T> {
+  /** All members but `value`. */
+  readonly members: Body;
+  /** What was made of the rows in `value`; `undefined`: it has no such array. */
+  readonly rows: readonly T[] | undefined;
+}
+
+const LIST = '"value":[';
+/** Stands where the rows were; nobody sends it. */
+const HOLE = '\u0000rows';
+/** What comes before the rows is short; the longest link is some kilobytes. */
+const MOST_HEAD = 2 ** 16;
+/** In a text like Graph's the first place that looks like the end of a row is one. */
+const MOST_WRONG = 8;
+
+/**
+ * Reads a list while it comes, row by row: an answer of megabytes never stands in memory as one text, which costs more
+ * than all the rest, and each row keeps the text that was sent.
+ *
+ * Rows are cut where the next one seems to begin: after a `}`, with the member that the first row began with. That is
+ * proved, not believed: each piece is a JSON value by itself, and what stands round them is a JSON object with one array in
+ * their place. No text can be read in two ways, so that is what it says. Where the proof fails (blanks between rows, rows that begin
+ * differently) the text is put together again and read as a whole.
+ */
+export class ListReader<T> implements BodyReader {
+  /** Of all that has come. */
+  bytes = 0;
+  readonly #rowOf: RowOf<T>;
+  #head = '';
+  /** Of the rows that are cut off. */
+  readonly #texts: string[] = [];
+  readonly #rows: T[] = [];
+  /** Begins where the next row begins, or with the head. */
+  #rest: Buffer = Buffer.alloc(0);
+  /** What stands between two rows and at the beginning of the second; `undefined` as long as that is not known. */
+  #border: Buffer | undefined;
+  /** It is not read row by row (any more). */
+  #isWhole = false;
+  readonly #chunks: Buffer[] = [];
+
+  constructor(rowOf: RowOf<T>) {
+    this.#rowOf = rowOf;
+  }
+
+  push(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (this.#isWhole) {
+      this.#chunks.push(chunk);
+      return;
+    }
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    if (this.#border || this.#begin()) this.#cut(this.#border!);
+  }
+
+  /** All that has come, as it came. */
+  text(): string {
+    const rest = Buffer.concat([this.#rest, ...this.#chunks]).toString('utf8');
+    return this.#head + this.#texts.map((text) => `${text},`).join('') + rest;
+  }
+
+  /** @throws {SyntaxError} it is no JSON */
+  list(): List<T> | undefined {
+    return this.#end() ?? this.#readWhole();
+  }
+
+  /** Whether the rows have begun, and how. */
+  #begin(): boolean {
+    const at = this.#rest.indexOf(LIST);
+    if (at < 0) {
+      if (this.#rest.length > MOST_HEAD) this.#isWhole = true;
+      return false;
+    }
+    const start = at + LIST.length;
+    const colon = this.#rest.indexOf(':', start);
+    if (colon < 0) return false;
+    this.#head = this.#rest.toString('utf8', 0, start);
+    const beginning = this.#rest.toString('utf8', start, colon + 1);
+    this.#rest = this.#rest.subarray(start);
+    this.#border = Buffer.from(`},${beginning}`);
+    return true;
+  }
+
+  /** Cuts off the rows that are there whole. */
+  #cut(border: Buffer): void {
+    let start = 0;
+    let wrong = 0;
+    for (let at = this.#rest.indexOf(border); at >= 0; at = this.#rest.indexOf(border, at + 1)) {
+      const text = this.#rest.toString('utf8', start, at + 1);
+      if (this.#take(text)) {
+        this.#texts.push(text);
+        start = at + 2;
+        wrong = 0;
+      } else if (++wrong > MOST_WRONG) {
+        this.#isWhole = true;
+        break;
+      }
+    }
+    this.#rest = this.#rest.subarray(start);
+  }
+
+  #take(text: string): boolean {
+    let value: unknown;
+    try {
+      value = parseJson(text);
+    } catch {
+      return false;
+    }
+    this.#rows.push(this.#rowOf(value, text));
+    return true;
+  }
+
+  /** The last row, and what stands behind it. */
+  #end(): List<T> | undefined {
+    if (this.#isWhole || !this.#border) return undefined;
+    const rest = this.#rest.toString('utf8');
+    if (rest.startsWith(']')) return this.#texts.length === 0 ? this.#around(rest) : undefined;
+    let end = rest.lastIndexOf('}]');
+    for (let wrong = 0; end >= 0 && wrong < MOST_WRONG; wrong++) {
+      const list = this.#around(rest.slice(end + 1));
+      if (list && this.#take(rest.slice(0, end + 1))) return list;
+      end = end === 0 ? -1 : rest.lastIndexOf('}]', end - 1);
+    }
+    return undefined;
+  }
+
+  /** The object round the rows. */
+  #around(tail: string): List<T> | undefined {
+    try {
+      const { value, ...members } = parseJson(`${this.#head}${JSON.stringify(HOLE)}${tail}`) as Body;
+      const isList = Array.isArray(value) && value.length === 1 && value[0] === HOLE;
+      return isList ? { members, rows: this.#rows } : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #readWhole(): List<T> | undefined {
+    const body = parseJson(this.text());
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
+    const { value, ...members } = body as Body;
+    const rows = Array.isArray(value) ? value.map((row) => this.#rowOf(row, stringifyJson(row))) : undefined;
+    return { members, rows };
+  }
+}
