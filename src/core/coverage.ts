@@ -1,6 +1,7 @@
 import type { Appended, SourceKey } from './journal.ts';
 import { knownValues } from './match.ts';
 import type { OwnEvent } from './own-event.ts';
+import type { SourceRecord } from './record.ts';
 import type { Page } from './source.ts';
 import { msOfTicks } from './ticks.ts';
 
@@ -33,7 +34,14 @@ export interface Sighting {
 
 /** What was news of an answer. @param nowMs for an answer without a time */
 export function sightingsOf(
-  { reading, records, dateMs, lateSince }: Pick<Page, 'reading' | 'records' | 'dateMs' | 'lateSince'>,
+  {
+    reading,
+    records,
+    dateMs,
+    lateSince,
+  }: Pick<Page, 'reading' | 'dateMs' | 'lateSince'> & {
+    readonly records: readonly Pick<SourceRecord, 'product' | 'created'>[];
+  },
   told: Appended['told'],
   nowMs: number,
 ): Sighting[] {

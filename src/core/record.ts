@@ -76,10 +76,18 @@ export interface Retold extends Omit<RelayRecord, 'outcome' | 'body'> {
 }
 
 /** What a source reads, to be told by somebody's wish. */
-export function retold(
+export function retold<Text>(
   { source, tenant }: Pick<Retold, 'source' | 'tenant'>,
-  { kind, id, revision, timeMs, severity, created, json }: SourceRecord,
-): Retold {
+  {
+    kind,
+    id,
+    revision,
+    timeMs,
+    severity,
+    created,
+    json,
+  }: Omit<SourceRecord, 'json'> & { readonly json: Text },
+): Omit<Retold, 'json'> & { readonly json: Text } {
   const createdMs = msOfTicks(created);
   return { kind, source, tenant, id, revision, unrevised: 0, timeMs, severity, createdMs, json };
 }

@@ -6,11 +6,11 @@ import { parseJson, stringifyJson } from '../lib/json.ts';
 
 /** A row holds at most so many records … */
 export const MAX_RECORDS = 256;
-/** … or so many characters of text (K3). */
-export const MAX_CHARACTERS = 2 ** 20;
+/** … or so many bytes of text (K3). */
+export const MAX_BYTES = 2 ** 20;
 
 /** Number of the way in which a row's records are written. A new way gets a new number; old rows stay (K3). */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** A record with its body as text. */
 export type StoredRecord = Omit<RelayRecord, 'body'> & { readonly json: string };
@@ -26,17 +26,17 @@ type Head = [
   timeMs: number,
   severity: string,
   createdMs: number,
+  /** In bytes; in formats 1 and 2 in UTF-16 units. */
   jsonLength: number,
   /** Field, from, to; since format 2, and only where it is known. */
   changed?: (readonly [StateField, string, string])[],
 ];
 
 /**
- * Formats 1 and 2: a line of JSON with everything but the body, with the length of the body in UTF-16
- * units; then the body as it came, and a line feed. The body is not written anew, so it stays what Microsoft
- * sent, and it may have line feeds of its own.
+ * A line of JSON with everything but the body, and with the length of that; then the body as it came, and a line feed. The
+ * body is not written anew, so it stays what Microsoft sent, and it may have line feeds of its own.
  */
-export function encodeRecord(record: StoredRecord): string {
+function headLine(record: Omit<StoredRecord, 'json'>, jsonLength: number): string {
   const head: Head = [
     record.kind,
     record.source,
@@ -48,10 +48,15 @@ export function encodeRecord(record: StoredRecord): string {
     record.timeMs,
     record.severity,
     record.createdMs,
-    record.json.length,
+    jsonLength,
   ];
   if (record.changed) head.push(record.changed.map(({ field, from, to }) => [field, from, to]));
-  return `${JSON.stringify(head)}\n${record.json}\n`;
+  return `${JSON.stringify(head)}\n`;
+}
+
+/** One record, as it stands in a row. */
+export function encodeRecord({ json, ...rest }: StoredRecord): string {
+  return `${headLine(rest, Buffer.byteLength(json))}${json}\n`;
 }
 
 /** For a record whose body is not at hand as text any more. */
@@ -65,30 +70,14 @@ export function storedRecord({ body, ...rest }: RelayRecord): StoredRecord {
  */
 export function decodeRecords(
   format: number,
-  text: string,
+  data: Uint8Array,
   touch: (index: number) => boolean = () => true,
 ): RelayRecord[] {
   if (format < 1 || format > FORMAT) throw new Error(`batch format ${format} is not known to this version`);
   const records: RelayRecord[] = [];
-  let at = 0;
-  while (at < text.length) {
-    const headEnd = text.indexOf('\n', at);
-    const [
-      kind,
-      source,
-      tenant,
-      id,
-      revision,
-      unrevised,
-      outcome,
-      timeMs,
-      severity,
-      createdMs,
-      length,
-      changed,
-    ] = JSON.parse(text.slice(at, headEnd)) as Head;
-    const bodyEnd = headEnd + 1 + length;
-    const json = text.slice(headEnd + 1, bodyEnd);
+  for (const { head, json } of format < 3 ? cutText(data) : cutBytes(data)) {
+    const [kind, source, tenant, id, revision, unrevised, outcome, timeMs, severity, createdMs, , changed] =
+      head;
     records.push({
       kind,
       source,
@@ -103,26 +92,79 @@ export function decodeRecords(
       ...(changed && { changed: changed.map(([field, from, to]) => ({ field, from, to })) }),
       body: touch(records.length) ? (parseJson(json) as JsonObject) : { unread: json },
     });
-    at = bodyEnd + 1;
   }
   return records;
 }
 
-/** Cuts an answer into rows as records come; one record that is larger than a row has a row to itself. */
-export class Cutter {
-  readonly rows: string[][] = [];
-  #characters = 0;
+const LINE_FEED = 10;
 
-  /** Where the record will stand. */
-  add(text: string): { row: number; index: number } {
-    let row = this.rows.at(-1);
-    if (!row || row.length >= MAX_RECORDS || this.#characters + text.length > MAX_CHARACTERS) {
-      row = [];
-      this.rows.push(row);
-      this.#characters = 0;
-    }
-    this.#characters += text.length;
-    return { row: this.rows.length - 1, index: row.push(text) - 1 };
+function* cutBytes({ buffer, byteOffset, length }: Uint8Array): Generator<{ head: Head; json: string }> {
+  const data = Buffer.from(buffer, byteOffset, length);
+  for (let at = 0; at < data.length; ) {
+    const bodyAt = data.indexOf(LINE_FEED, at) + 1;
+    const head = JSON.parse(data.toString('utf8', at, bodyAt)) as Head;
+    const end = bodyAt + head[10];
+    yield { head, json: data.toString('utf8', bodyAt, end) };
+    at = end + 1;
+  }
+}
+
+/** Formats 1 and 2. */
+function* cutText(data: Uint8Array): Generator<{ head: Head; json: string }> {
+  const text = Buffer.from(data).toString('utf8');
+  for (let at = 0; at < text.length; ) {
+    const bodyAt = text.indexOf('\n', at) + 1;
+    const head = JSON.parse(text.slice(at, bodyAt)) as Head;
+    const end = bodyAt + head[10];
+    yield { head, json: text.slice(bodyAt, end) };
+    at = end + 1;
+  }
+}
+
+/**
+ * Puts records into rows as they come, as many into each as it holds; one that is larger than a row has a row to itself.
+ * All of them are written into the same memory: new memory costs more than what is done with it.
+ */
+export class Cutter {
+  #row: Buffer = Buffer.allocUnsafeSlow(MAX_BYTES);
+  #used = 0;
+  #records = 0;
+  #put: (row: Uint8Array, records: number) => void = () => {};
+
+  /**
+   * Begins anew.
+   *
+   * @param put is given each row that is full, and those of {@link end}; only until it returns
+   */
+  begin(put: (row: Uint8Array, records: number) => void): this {
+    this.#used = 0;
+    this.#records = 0;
+    this.#put = put;
+    return this;
+  }
+
+  /** @returns the record's index in the row that is put next */
+  add(record: Omit<StoredRecord, 'json'>, json: string | Uint8Array): number {
+    const length = typeof json === 'string' ? Buffer.byteLength(json) : json.length;
+    const head = headLine(record, length);
+    const size = Buffer.byteLength(head) + length + 1;
+    if (this.#records > 0 && (this.#records === MAX_RECORDS || this.#used + size > MAX_BYTES)) this.end();
+    if (size > this.#row.length) this.#row = Buffer.allocUnsafeSlow(size);
+    this.#used += this.#row.write(head, this.#used);
+    if (typeof json === 'string') this.#row.write(json, this.#used);
+    else this.#row.set(json, this.#used);
+    this.#used += length;
+    this.#used = this.#row.writeUInt8(LINE_FEED, this.#used);
+    return this.#records++;
+  }
+
+  /** The last row, if there is one. */
+  end(): void {
+    if (this.#records === 0) return;
+    this.#put(this.#row.subarray(0, this.#used), this.#records);
+    this.#used = 0;
+    this.#records = 0;
+    if (this.#row.length > MAX_BYTES) this.#row = Buffer.allocUnsafeSlow(MAX_BYTES);
   }
 }
 
@@ -130,19 +172,17 @@ const COMPRESSION = {
   params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
 };
 
-export function compress(text: string): Uint8Array {
-  return zstdCompressSync(text, COMPRESSION);
+export function compress(row: Uint8Array): Uint8Array {
+  return zstdCompressSync(row, COMPRESSION);
 }
 
-/**
- * Most rows fit into one piece, large enough for the system to take it back as soon as it is garbage: of pieces of 16 KiB,
- * the default, those that are garbage stay for a long time.
- */
-const PIECES = { chunkSize: 2 ** 18 };
-
-export function decompress(data: Uint8Array): string {
-  return zstdDecompressSync(data, PIECES).toString('utf8');
+/** @param bytes how many it was: then it comes in one piece, of just that size */
+export function decompress(data: Uint8Array, bytes: number): Uint8Array {
+  return zstdDecompressSync(data, { chunkSize: Math.max(bytes + 1, LEAST_PIECE) });
 }
+
+/** Smaller ones Node takes from memory that others share. */
+const LEAST_PIECE = 2 ** 14;
 
 /**
  * Hash over all columns of a row, 128 bits in hex. SQLite does not notice a flipped bit in a value, and a quarter

@@ -20,8 +20,8 @@ export function decodeChunk({ before, target, batches }: RawChunk, mark: Mark = 
   const first = { batch: batches[0]?.id ?? 0, index: 0 };
   const last = { batch: batches.at(-1)?.id ?? 0, index: Number.MAX_SAFE_INTEGER };
   mark.during({ first, last }, () => {
-    for (const { id, format, text } of batches) {
-      const decoded = decodeRecords(format, text, (index) => mark.touch({ batch: id, index }));
+    for (const { id, format, data } of batches) {
+      const decoded = decodeRecords(format, data, (index) => mark.touch({ batch: id, index }));
       for (const [index, record] of decoded.entries()) {
         records.push(record);
         ends.push({ batch: id, index });

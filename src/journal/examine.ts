@@ -74,7 +74,7 @@ export class Findings {
 /** Is given what is whole, as it is found: rows of tables first, then all batches in their order. */
 export interface Keep {
   rows?(table: string, rows: readonly Row[]): void;
-  batch?(head: BatchHead, data: Uint8Array, text: string): void;
+  batch?(head: BatchHead, data: Uint8Array, text: Uint8Array): void;
   /** @param ahead sinks that are still to be given it */
   lost?(id: number, what: string, ahead: readonly string[]): void;
 }
@@ -207,7 +207,7 @@ function* examineBatches(database: DatabaseSync, found: Findings, keep: Keep): G
 interface ReadBatch {
   readonly head: BatchHead;
   readonly data: Uint8Array;
-  readonly text: string;
+  readonly text: Uint8Array;
 }
 
 /** The batch, or what is wrong with it. */
@@ -222,7 +222,7 @@ function readBatch(database: DatabaseSync, id: number): ReadBatch | string {
       data: Uint8Array;
     };
     if (hash !== batchHash(head, data)) return `batch ${id} is not as it was written`;
-    const text = decompress(data);
+    const text = decompress(data, head.bytes);
     const { length } = decodeRecords(head.format, text, () => false);
     if (length !== head.records) return `batch ${id} has ${length} records in place of ${head.records}`;
     return { head, data, text };

@@ -41,8 +41,10 @@ import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
 import { systemClock } from './clock.ts';
 import { checkFrames, checkLog, pathsIn } from './database.ts';
+import { Fresh } from './fresh.ts';
 import { Keeper } from './keeper.ts';
 import { MarkFile } from './mark.ts';
+import { Outbox } from './outbox.ts';
 import type { JournalMethods, JournalNotice, StoreOptions } from './protocol.ts';
 import { Caller } from './rpc.ts';
 import { Telling } from './telling.ts';
@@ -111,6 +113,8 @@ class WorkerJournal implements Journal {
   /** Fulfilled, and made anew, whenever those who wait should look again. */
   #change = Promise.withResolvers<void>();
   readonly #cache = new ChunkCache();
+  readonly #fresh = new Fresh();
+  readonly #outbox = new Outbox();
   /** Chunks on their way, by the cursor that asked. */
   readonly #reading = new Map<string, Promise<Chunk | undefined>>();
   /** The newest cursor of each sink, on disk or on its way. */
@@ -163,9 +167,16 @@ class WorkerJournal implements Journal {
   }
 
   async append(page: Append): Promise<Appended> {
-    const appended = await this.ask('append', page);
-    if (appended.new > 0) this.#wake();
-    return appended;
+    const { records, done } = this.#outbox.pack(page.records);
+    try {
+      const kept = await this.ask('append', { ...page, records });
+      this.#fresh.put(page, kept);
+      if (kept.new > 0) this.#wake();
+      const { before: _, told, ...counts } = kept;
+      return { ...counts, told: told.map(({ index, outcome }) => ({ index, outcome })) };
+    } finally {
+      done();
+    }
   }
 
   async appendFor(
@@ -227,7 +238,7 @@ class WorkerJournal implements Journal {
   async peek(cursor: Cursor, limit: number, signal: AbortSignal, sink?: string): Promise<Loan | undefined> {
     this.#check();
     for (let at = cursor; ; ) {
-      const chunk = this.#cache.find(at) ?? (await orAbort(this.#read(at), signal));
+      const chunk = this.#cache.find(at) ?? this.#findFresh(at) ?? (await orAbort(this.#read(at), signal));
       if (!chunk) return undefined;
       if (chunk.target === null || chunk.target === sink) return lend(chunk, at, limit);
       at = chunk.ends.at(-1)!;
@@ -474,6 +485,12 @@ class WorkerJournal implements Journal {
     this.#sent = [];
   }
 
+  #findFresh(cursor: Cursor): Chunk | undefined {
+    const chunk = this.#fresh.find(cursor, this.mark);
+    if (chunk) this.#cache.put(chunk);
+    return chunk;
+  }
+
   #read(cursor: Cursor): Promise<Chunk | undefined> {
     const key = `${cursor.batch}:${cursor.index}`;
     const found = this.#reading.get(key);
@@ -524,6 +541,7 @@ class WorkerJournal implements Journal {
       // It is read again, all of it, and says anew whether it is full (K1).
       this.#paused = false;
       this.#cache.clear();
+      this.#fresh.clear();
     }
     this.#storeSoon();
     this.#wake();

@@ -1,3 +1,4 @@
+import type { Change } from '../core/changes.ts';
 import type { Coverage } from '../core/coverage.ts';
 import type {
   Advance,
@@ -24,13 +25,29 @@ import type {
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
-import type { Retold } from '../core/record.ts';
+import type { Retold, SourceRecord } from '../core/record.ts';
 import type { OwnNote } from './telling.ts';
 
 export interface StoreOptions {
   readonly directory: string;
   readonly maxBytes: number;
   readonly retentionMs: number;
+}
+
+/** A page on its way to the worker: the texts of its records as bytes, in memory that both threads see. */
+export interface SentPage extends Omit<Append, 'records'> {
+  readonly records: readonly (Omit<SourceRecord, 'json'> & { readonly json: string | Uint8Array })[];
+}
+
+/** What became of it, with all that is needed to go on with its records without reading them. */
+export interface Kept extends Appended {
+  readonly told: readonly (Appended['told'][number] & {
+    readonly place: Cursor;
+    readonly unrevised: number;
+    readonly changed?: readonly Change[];
+  })[];
+  /** The end of the journal before they came. */
+  readonly before: Cursor;
 }
 
 /**
@@ -41,7 +58,7 @@ export interface RawChunk {
   readonly before: Cursor;
   /** The only sink that is given it; `null`: every sink. */
   readonly target: string | null;
-  readonly batches: readonly { readonly id: number; readonly format: number; readonly text: string }[];
+  readonly batches: readonly { readonly id: number; readonly format: number; readonly data: Uint8Array }[];
 }
 
 /** Records for one sink alone. */
@@ -58,7 +75,7 @@ export interface JournalMethods {
   /** Comes second, once. */
   open(): Omit<JournalOpening, 'created'>;
   checkpoint(key: SourceKey): string | undefined;
-  append(page: Append): Promise<Appended>;
+  append(page: SentPage): Promise<Kept>;
   appendFor(which: AppendFor): Promise<AppendedFor>;
   search(search: Search): Searched;
   recordsAt(places: readonly Cursor[]): { places: number; records: readonly Retold[] };

@@ -105,7 +105,7 @@ class Writer implements Keep {
       bytes: 0,
       at: this.#at,
     };
-    const data = compress('');
+    const data = compress(new Uint8Array());
     this.#insert('batch', { ...head, hash: batchHash(head, data), data });
   }
 

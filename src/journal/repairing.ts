@@ -1,7 +1,6 @@
 import type { Repair, Repaired } from '../core/journal.ts';
 import { retold, type SourceRecord } from '../core/record.ts';
 import { compareTicks } from '../core/ticks.ts';
-import { Cutter, encodeRecord } from './batch.ts';
 import type { Bounds } from './bounds.ts';
 import type { Comparing } from './compare.ts';
 import { changesOf } from './outcome.ts';
@@ -35,20 +34,19 @@ export class Repairing {
   /** Part of a transaction. Records that were never read are for all sinks, by the ordinary path. */
   forAll(source: number, { records, updates, ...key }: Repair, at: number): Repaired {
     const { batches, memory, comparing } = this.#options;
-    const cutter = new Cutter();
-    const next = batches.last + 1;
+    const filling = batches.fill(at);
     let count = 0;
     for (const record of byRevision(records)) {
       const recalled = comparing.recall(source, record);
       if (!comparing.isUnread(recalled, updates)) continue;
       const changed = changesOf(record, recalled.known);
-      const told = { ...retold(key, record), outcome: 'repair', ...(changed && { changed }) } as const;
-      const { row, index } = cutter.add(encodeRecord(told));
-      memory.remember(source, record, recalled.known, { batch: next + row, index });
+      const { json, ...told } = retold(key, record);
+      const place = filling.add({ ...told, outcome: 'repair', ...(changed && { changed }) }, json);
+      memory.remember(source, record, recalled.known, place);
       count++;
     }
     memory.store();
-    for (const row of cutter.rows) batches.append(row, at);
+    filling.end();
     return { records: count };
   }
 
@@ -67,13 +65,12 @@ export class Repairing {
     const missing = records.filter((_, n) => fates[n] === 'in-gap' || fates[n] === 'filtered-before');
     const characters = missing.reduce((sum, { json }) => sum + json.length, 0);
     if (missing.length > 0 && !bounds.hasFreeRoom(characters)) return { records: 0, why: 'no-room' };
-    const cutter = new Cutter();
-    const next = batches.last + 1;
+    const filling = batches.fill(at, name);
     for (const record of byRevision(missing)) {
-      const { row, index } = cutter.add(encodeRecord({ ...retold(question, record), outcome: 'repair' }));
-      repaired.put(source, name, record, { batch: next + row, index });
+      const { json, ...told } = retold(question, record);
+      repaired.put(source, name, record, filling.add({ ...told, outcome: 'repair' }, json));
     }
-    for (const row of cutter.rows) batches.append(row, at, name);
+    filling.end();
     return { records: missing.length };
   }
 }

@@ -2,7 +2,7 @@ import { JournalError } from '../core/errors.ts';
 import type { Cursor, Found, Search, Searched } from '../core/journal.ts';
 import { isOwn, type Retold } from '../core/record.ts';
 import { msOfTicks } from '../core/ticks.ts';
-import { decodeRecords, MAX_CHARACTERS, MAX_RECORDS } from './batch.ts';
+import { decodeRecords, MAX_BYTES, MAX_RECORDS } from './batch.ts';
 import type { JournalNotice } from './protocol.ts';
 import type { BatchTable } from './tables/batches.ts';
 
@@ -28,11 +28,7 @@ export class Searching {
     let id = Math.max(after, (first?.id ?? 1) - 1);
     let missing = 0;
     let bytes = 0;
-    for (
-      let looked = 0;
-      id < this.#batches.last && looked < MOST_LOOKED && bytes < MAX_CHARACTERS;
-      looked++
-    ) {
+    for (let looked = 0; id < this.#batches.last && looked < MOST_LOOKED && bytes < MAX_BYTES; looked++) {
       const head = this.#batches.head(++id);
       if (!head || head.target !== null || head.at < earliest) continue;
       bytes += head.bytes;
@@ -56,7 +52,7 @@ export class Searching {
       if (!batches.has(batch)) batches.set(batch, this.#unread(batch));
       const record = batches.get(batch)?.[index];
       characters += record?.json.length ?? 0;
-      if (count > 0 && (count >= MAX_RECORDS || characters > MAX_CHARACTERS)) break;
+      if (count > 0 && (count >= MAX_RECORDS || characters > MAX_BYTES)) break;
       count++;
       if (record) records.push(record);
     }

@@ -1,12 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Change } from '../core/changes.ts';
 import { type Coverage, coverageEvent, sightingsOf } from '../core/coverage.ts';
 import { compareCursors } from '../core/cursor.ts';
 import { JournalError } from '../core/errors.ts';
 import type {
   Advance,
-  Append,
-  Appended,
   AppendedFor,
   Compared,
   Comparison,
@@ -29,24 +26,17 @@ import type {
   SourceKey,
 } from '../core/journal.ts';
 import { ownRecord } from '../core/own-record.ts';
-import { type Outcome, type Retold, retold, type SourceRecord } from '../core/record.ts';
+import { type Retold, retold, type SourceRecord } from '../core/record.ts';
 import { compareTicks, ticksOfMs } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
-import {
-  Cutter,
-  encodeRecord,
-  MAX_CHARACTERS,
-  MAX_RECORDS,
-  type StoredRecord,
-  storedRecord,
-} from './batch.ts';
+import { MAX_BYTES, MAX_RECORDS, type StoredRecord, storedRecord } from './batch.ts';
 import { Bounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Comparing } from './compare.ts';
 import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
 import { newNumbering } from './numbering.ts';
-import { changesOf, judge, type Verdict } from './outcome.ts';
-import type { AppendFor, JournalNotice, RawChunk, StoreOptions } from './protocol.ts';
+import { changesOf, judge } from './outcome.ts';
+import type { AppendFor, JournalNotice, Kept, RawChunk, SentPage, StoreOptions } from './protocol.ts';
 import { Repairing } from './repairing.ts';
 import { Searching } from './searching.ts';
 import { checkStructure } from './structure.ts';
@@ -215,7 +205,7 @@ export class Store {
   }
 
   /** Write. */
-  append(page: Append): Appended {
+  append(page: SentPage): Kept {
     const source = this.#sources.put(page, page.checkpoint);
     // At least as many rows go as come.
     const mostRows = Math.max(1_000, 2 * page.records.length);
@@ -226,9 +216,10 @@ export class Store {
     this.#bounds.pruneFollowed(source, page.floor, mostRows);
     const since = this.#memory.since(source);
     const counts = { new: 0, duplicate: 0, filtered: 0, unknown: 0 };
-    const told: { index: number; outcome: Outcome }[] = [];
-    const cutter = new Cutter();
-    const next = this.#batches.last + 1;
+    const told: Kept['told'][number][] = [];
+    const now = this.#clock.wall();
+    const before = this.#batches.end();
+    const filling = this.#batches.fill(now);
     for (const [index, record] of byRevision(page.records)) {
       const known = this.#memory.recall(source, record);
       const verdict = judge(record, known, page, since);
@@ -238,33 +229,35 @@ export class Store {
       if (verdict === 'filtered' && record.unwanted) continue;
       let place: Cursor | undefined;
       if (verdict !== 'filtered') {
-        told.push({ index, outcome: verdict.outcome });
-        const { row, index: position } = cutter.add(encode(page, record, verdict, changesOf(record, known)));
-        place = { batch: next + row, index: position };
+        const changed = changesOf(record, known);
+        const how = { ...verdict, ...(changed && { changed }) };
+        const { json, ...rest } = retold(page, record);
+        place = filling.add({ ...rest, ...how }, json);
+        told.push({ index, ...how, place });
       }
       this.#memory.remember(source, record, known, place);
     }
     this.#memory.store();
+    filling.end();
     this.#bounds.untold(counts.unknown);
-    const now = this.#clock.wall();
     for (const at of page.readAgain ?? []) this.#deadLetters.dropUnread(page, at);
     for (const unread of page.unread ?? []) this.#deadLetters.appendUnread(page, unread, now);
-    for (const row of cutter.rows) this.#batches.append(row, now);
     this.#coverage.add(source, { source: page.source, tenant: page.tenant }, sightingsOf(page, told, now));
     const { unknown, ...most } = counts;
-    return { ...most, ...(unknown > 0 && { unknown }), told };
+    return { ...most, ...(unknown > 0 && { unknown }), told, before };
   }
 
   /** Write. Events of the relay itself, for every sink, if there is room for them. */
   tell(notes: readonly OwnNote[]): boolean {
     if (!this.#bounds.hasRoomForOwn()) return false;
-    const cutter = new Cutter();
+    const filling = this.#batches.fill(this.#clock.wall());
     for (const { event, atMs, untold } of notes) {
       const revision = ticksOfMs(atMs);
       this.#told = revision > this.#told ? revision : this.#told + 1n;
-      cutter.add(encodeRecord(storedRecord(ownRecord(event, this.#told, atMs, untold))));
+      const { json, ...record } = storedRecord(ownRecord(event, this.#told, atMs, untold));
+      filling.add(record, json);
     }
-    for (const row of cutter.rows) this.#batches.append(row, this.#clock.wall());
+    filling.end();
     return true;
   }
 
@@ -467,7 +460,7 @@ export class Store {
   }
 
   read(cursor: Cursor): RawChunk | undefined {
-    const batches: { id: number; format: number; text: string }[] = [];
+    const batches: { id: number; format: number; data: Uint8Array }[] = [];
     let before = cursor;
     let target: string | null = null;
     let records = 0;
@@ -477,7 +470,7 @@ export class Store {
     if (first > cursor.batch + 1) before = { batch: first, index: -1 };
     for (let id = Math.max(first, cursor.batch); id <= this.#batches.last; id++) {
       const size = this.#batches.head(id);
-      const fits = size && records + size.records <= MAX_RECORDS && bytes + size.bytes <= MAX_CHARACTERS;
+      const fits = size && records + size.records <= MAX_RECORDS && bytes + size.bytes <= MAX_BYTES;
       if (batches.length > 0 && (!fits || size.target !== null)) break;
       const { head, text } = this.#batches.read(id);
       if (id === cursor.batch) {
@@ -486,7 +479,7 @@ export class Store {
       }
       // It stands in the place of one that was broken (`journal check --repair`).
       if (head.records === 0) continue;
-      batches.push({ id, format: head.format, text: text() });
+      batches.push({ id, format: head.format, data: text() });
       records += head.records;
       bytes += head.bytes;
       target = head.target;
@@ -525,9 +518,9 @@ export class Store {
 
   /** Part of a transaction: batches for one sink alone (K3). */
   #appendTo(sink: string, records: readonly StoredRecord[]): void {
-    const cutter = new Cutter();
-    for (const record of records) cutter.add(encodeRecord(record));
-    for (const row of cutter.rows) this.#batches.append(row, this.#clock.wall(), sink);
+    const filling = this.#batches.fill(this.#clock.wall(), sink);
+    for (const { json, ...record } of records) filling.add(record, json);
+    filling.end();
   }
 
   /** Write. */
@@ -600,15 +593,6 @@ function whyNot(row: DeadLetterRow | undefined): string | undefined {
 }
 
 /** Oldest revision first, so that the order of an id is kept within an answer, too; else as they came. */
-function byRevision(records: readonly SourceRecord[]): [number, SourceRecord][] {
+function byRevision<T extends Pick<SourceRecord, 'revision'>>(records: readonly T[]): [number, T][] {
   return [...records.entries()].sort(([, a], [, b]) => compareTicks(a.revision, b.revision));
-}
-
-function encode(
-  key: SourceKey,
-  record: SourceRecord,
-  { outcome, unrevised }: Exclude<Verdict, string>,
-  changed: readonly Change[] | undefined,
-): string {
-  return encodeRecord({ ...retold(key, record), unrevised, outcome, ...(changed && { changed }) });
 }

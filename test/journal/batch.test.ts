@@ -9,7 +9,7 @@ import {
   decompress,
   encodeRecord,
   FORMAT,
-  MAX_CHARACTERS,
+  MAX_BYTES,
   MAX_RECORDS,
   rowHash,
   type StoredRecord,
@@ -39,66 +39,95 @@ const decoded = ({ json, ...rest }: StoredRecord): RelayRecord => ({
   body: parseJson(json) as JsonObject,
 });
 
+/** The rows that a cutter makes of records, and where it says that each of them stands. */
+function cut(records: readonly StoredRecord[], as: (json: string) => string | Uint8Array = (json) => json) {
+  const rows: { bytes: number; records: RelayRecord[] }[] = [];
+  const cutter = new Cutter().begin((row, count) => {
+    const text = decompress(compress(row), row.length);
+    const read = decodeRecords(FORMAT, text);
+    expect(read).toHaveLength(count);
+    rows.push({ bytes: text.length, records: read });
+  });
+  const places = records.map(({ json, ...record }) => {
+    const index = cutter.add(record, as(json));
+    return { row: rows.length, index };
+  });
+  cutter.end();
+  cutter.end();
+  return { rows, places };
+}
+
+const aRecord: StoredRecord = {
+  kind: 'alert',
+  source: 'alerts',
+  tenant: 'contoso',
+  id: 'a',
+  revision: 5n,
+  unrevised: 0,
+  outcome: 'update',
+  timeMs: 7,
+  severity: 'high',
+  createdMs: 6,
+  json: '{"b":1}',
+};
+
 describe('decodeRecords()', () => {
-  it('gives back what encodeRecord() was given, through compression', () => {
+  it('gives back what encodeRecord() was given', () => {
     fc.assert(
       fc.property(fc.array(anyRecord), (records) => {
-        const text = decompress(compress(records.map(encodeRecord).join('')));
+        const text = Buffer.from(records.map(encodeRecord).join(''));
         expect(decodeRecords(FORMAT, text)).toEqual(records.map(decoded));
       }),
     );
   });
 
   it('reads what an older version wrote', () => {
-    const text = '["alert","alerts","contoso","a","5",0,"update",7,"high",6,7]\n{"b":1}\n';
-    expect(decodeRecords(1, text)).toEqual([
-      {
-        kind: 'alert',
-        source: 'alerts',
-        tenant: 'contoso',
-        id: 'a',
-        revision: 5n,
-        unrevised: 0,
-        outcome: 'update',
-        timeMs: 7,
-        severity: 'high',
-        createdMs: 6,
-        body: { b: 1 },
-      },
-    ]);
+    const text = '["alert","alerts","contoso","a","5",0,"update",7,"high",6,9]\n{"b":"é"}\n';
+    const { json: _, ...rest } = aRecord;
+    for (const format of [1, 2])
+      expect(decodeRecords(format, Buffer.from(text + text))).toEqual(
+        Array(2).fill({ ...rest, body: { b: 'é' } }),
+      );
+  });
+
+  it('leaves the body as text that is not to be read', () => {
+    const text = Buffer.from(encodeRecord(aRecord) + encodeRecord(aRecord));
+    const bodies = decodeRecords(FORMAT, text, (index) => index === 1).map(({ body }) => body);
+    expect(bodies).toEqual([{ unread: '{"b":1}' }, { b: 1 }]);
   });
 
   it('refuses a format that it does not know', () => {
-    expect(() => decodeRecords(FORMAT + 1, '')).toThrow(/format 3/);
+    expect(() => decodeRecords(FORMAT + 1, new Uint8Array())).toThrow(/format 4/);
   });
 });
 
 describe('Cutter', () => {
-  it('keeps all texts in order, in rows within the limits, and says where each stands', () => {
-    const texts = fc.array(
-      fc.constantFrom('x', 'y'.repeat(MAX_CHARACTERS / 3), 'z'.repeat(MAX_CHARACTERS + 1)),
-      {
-        maxLength: 50,
-      },
-    );
-    fc.assert(
-      fc.property(texts, (given) => {
-        const cutter = new Cutter();
-        const places = given.map((text) => cutter.add(text));
-        expect(cutter.rows.flat()).toEqual(given);
-        expect(places.map(({ row, index }) => cutter.rows[row]?.[index])).toEqual(given);
-        for (const row of cutter.rows) {
-          expect(row.length === 1 || row.join('').length <= MAX_CHARACTERS).toBe(true);
-        }
-      }),
-      { numRuns: 20 },
-    );
+  it('keeps all records in order, in rows within the limits, and says where each stands', () => {
+    const sizes = fc.array(fc.constantFrom(2, MAX_BYTES / 3, MAX_BYTES + 1), { maxLength: 20 });
+    for (const as of [(json: string) => json, (json: string) => new Uint8Array(Buffer.from(json))]) {
+      fc.assert(
+        fc.property(sizes, (given) => {
+          const records = given.map((size, n) => ({
+            ...aRecord,
+            id: `${n}`,
+            json: `{"b":"${'é'.repeat(size / 2)}"}`,
+          }));
+          const { rows, places } = cut(records, as);
+          const all = rows.flatMap((row) => row.records);
+          expect(all).toEqual(records.map(decoded));
+          expect(places.map(({ row, index }) => rows[row]?.records[index]?.id)).toEqual(
+            all.map(({ id }) => id),
+          );
+          for (const row of rows) expect(row.records.length === 1 || row.bytes <= MAX_BYTES).toBe(true);
+        }),
+        { numRuns: 10 },
+      );
+    }
   });
 
   it('begins another row after so many records', () => {
-    const cutter = new Cutter();
-    for (let count = 0; count < MAX_RECORDS + 1; count++) cutter.add('x');
-    expect(cutter.rows.map((row) => row.length)).toEqual([MAX_RECORDS, 1]);
+    const { rows } = cut(Array.from({ length: MAX_RECORDS + 1 }, () => aRecord));
+    expect(rows.map(({ records }) => records.length)).toEqual([MAX_RECORDS, 1]);
   });
 });
 

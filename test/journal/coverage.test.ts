@@ -112,7 +112,7 @@ describe('the daily word on coverage', () => {
     expect(tell()).toBe(true);
     const told = store
       .read(START)!
-      .batches.flatMap(({ format, text }) => decodeRecords(format, text))
+      .batches.flatMap(({ format, data }) => decodeRecords(format, data))
       .filter(({ kind }) => kind === 'relay')
       .map(({ body }) => body);
     store.close();

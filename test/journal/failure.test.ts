@@ -35,7 +35,7 @@ async function tamper(sql: string): Promise<void> {
 
 describe('a journal that is not as it was written', () => {
   it.each([
-    ['format', 'UPDATE batch SET format = 3 WHERE id = 1'],
+    ['format', 'UPDATE batch SET format = 2 WHERE id = 1'],
     ['target', "UPDATE batch SET target = 'x' WHERE id = 1"],
     ['ordinal', 'UPDATE batch SET ordinal = 1 WHERE id = 1'],
     ['records', 'UPDATE batch SET records = 29 WHERE id = 1'],

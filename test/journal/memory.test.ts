@@ -81,7 +81,7 @@ describe('what has changed', () => {
   const tellings = () =>
     store
       .read(START)!
-      .batches.flatMap(({ format, text }) => decodeRecords(format, text))
+      .batches.flatMap(({ format, data }) => decodeRecords(format, data))
       .map(
         ({ outcome, changed }) =>
           `${outcome} ${changed?.map(({ from, to }) => `${from}>${to}`) ?? 'unknown'}`,

@@ -335,9 +335,9 @@ function useAll(store: Store, state: string): void {
   let at: Cursor | undefined = { batch: 0, index: -1 };
   while (at) {
     const chunk = store.read(at);
-    const ends = chunk?.batches.map(({ id, format, text }) => ({
+    const ends = chunk?.batches.map(({ id, format, data }) => ({
       batch: id,
-      index: decodeRecords(format, text).length - 1,
+      index: decodeRecords(format, data).length - 1,
     }));
     at = ends?.at(-1);
   }

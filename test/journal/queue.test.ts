@@ -90,7 +90,7 @@ function idsAfter(store: Store, cursor: Cursor): string[] {
     chunk;
     chunk = store.read({ batch: chunk.batches.at(-1)!.id, index: 0 })
   )
-    for (const { format, text } of chunk.batches)
-      ids.push(...decodeRecords(format, text).map(({ id }) => id));
+    for (const { format, data } of chunk.batches)
+      ids.push(...decodeRecords(format, data).map(({ id }) => id));
   return ids;
 }

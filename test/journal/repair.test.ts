@@ -55,8 +55,8 @@ function readFrom(id: number): { target: string | null; told: string[] }[] {
   const found: { target: string | null; told: string[] }[] = [];
   for (let batch = id; batch <= store.lastBatch; batch++) {
     const chunk = store.read({ batch: batch - 1, index: 1_000 })!;
-    const [{ format, text }] = chunk.batches as [(typeof chunk.batches)[number]];
-    const told = decodeRecords(format, text).map(({ id: name, outcome }) => `${name} ${outcome}`);
+    const [{ format, data }] = chunk.batches as [(typeof chunk.batches)[number]];
+    const told = decodeRecords(format, data).map(({ id: name, outcome }) => `${name} ${outcome}`);
     found.push({ target: chunk.target, told });
   }
   return found;

@@ -263,7 +263,7 @@ describe('tell()', () => {
     tell(4_000);
     const [first, second, third] = store
       .read(START)!
-      .batches.flatMap(({ format, text }) => decodeRecords(format, text))
+      .batches.flatMap(({ format, data }) => decodeRecords(format, data))
       .map(({ revision }) => revision);
     expect([second, third]).toEqual([first! + 1n, first! + 2n]);
   });

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Cursor } from '../../core/journal.ts';
-import { compress, decompress, FORMAT, rowHash } from '../batch.ts';
+import { Cutter, compress, decompress, FORMAT, rowHash, type StoredRecord } from '../batch.ts';
 import { START } from '../cursor.ts';
 import { type Broken, one } from './row.ts';
 
@@ -15,6 +15,14 @@ export interface BatchHead {
   readonly at: number;
 }
 
+/** Records on their way into batches. */
+export interface Filling {
+  /** Where the record will stand. */
+  add(record: Omit<StoredRecord, 'json'>, json: string | Uint8Array): Cursor;
+  /** All of them are in their batches. */
+  end(): void;
+}
+
 /** The records, in rows of many (K3). */
 export class BatchTable {
   /** The newest id ever given; 0: none yet. The newest batch is never let go, so it is always there. */
@@ -22,6 +30,7 @@ export class BatchTable {
   /** Number of records without target ever put in. */
   ordinal: number;
   readonly #broken: Broken;
+  readonly #cutter = new Cutter();
   readonly #row: StatementSync;
   readonly #head: StatementSync;
   readonly #first: StatementSync;
@@ -63,10 +72,10 @@ export class BatchTable {
     return head.ordinal + (head.target === null ? head.records : 0);
   }
 
-  /** A batch, checked; its text is made when asked for. */
-  read(id: number): { head: BatchHead; text: () => string } {
+  /** A batch, checked; its records as they were written, made when asked for. */
+  read(id: number): { head: BatchHead; text: () => Uint8Array } {
     const { head, data } = this.#read(id);
-    return { head, text: () => decompress(data) };
+    return { head, text: () => decompress(data, head.bytes) };
   }
 
   #read(id: number): { head: BatchHead; data: Uint8Array } {
@@ -131,26 +140,36 @@ export class BatchTable {
   }
 
   /**
-   * Puts records (see `encodeRecord`) in a batch of their own.
+   * Puts records in batches of their own: all that the result is given until its `end`. One at a time.
    *
    * @param target the only sink that is given them
    */
-  append(records: readonly string[], at: number, target: string | null = null): void {
-    const text = records.join('');
+  fill(at: number, target: string | null = null): Filling {
+    const cutter = this.#cutter.begin((text, records) => this.#append(text, records, at, target));
+    return {
+      add: (record, json) => {
+        const index = cutter.add(record, json);
+        return { batch: this.last + 1, index };
+      },
+      end: () => cutter.end(),
+    };
+  }
+
+  #append(text: Uint8Array, records: number, at: number, target: string | null): void {
     const head: BatchHead = {
       id: this.last + 1,
       format: FORMAT,
       target,
       ordinal: this.ordinal,
-      records: records.length,
-      bytes: Buffer.byteLength(text),
+      records,
+      bytes: text.length,
       at,
     };
     const data = compress(text);
     const { id, format, ordinal, bytes } = head;
-    this.#insert.run(id, format, target, ordinal, records.length, bytes, at, batchHash(head, data), data);
+    this.#insert.run(id, format, target, ordinal, records, bytes, at, batchHash(head, data), data);
     this.last = id;
-    if (target === null) this.ordinal += records.length;
+    if (target === null) this.ordinal += records;
   }
 
   delete(id: number): void {

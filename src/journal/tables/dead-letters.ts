@@ -130,7 +130,7 @@ type Refused = Pick<DeadLetterRow, 'format' | 'record' | 'reason'>;
 
 /** What a sink refused. @param isWhole without it the body is not read */
 export function refusedRecord({ format, record }: Refused, isWhole: boolean): RelayRecord {
-  return decodeRecords(format, record, () => isWhole)[0]!;
+  return decodeRecords(format, Buffer.from(record), () => isWhole)[0]!;
 }
 
 /** What a sink refused, with its body as it came: the relay may have died of reading it, so that it was not read. */

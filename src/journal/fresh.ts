@@ -1,0 +1,95 @@
+import { compareCursors } from '../core/cursor.ts';
+import type { Append, Cursor } from '../core/journal.ts';
+import { type Mark, noMark } from '../core/mark.ts';
+import { type JsonObject, type RelayRecord, retold } from '../core/record.ts';
+import { parseJson } from '../lib/json.ts';
+import { MAX_BYTES, MAX_RECORDS, type StoredRecord } from './batch.ts';
+import type { Chunk } from './cache.ts';
+import type { Kept } from './protocol.ts';
+
+/** Most characters of text kept; a page of a source has half of that. */
+const MOST_CHARACTERS = 2 ** 23;
+
+interface Run {
+  readonly before: Cursor;
+  readonly records: readonly StoredRecord[];
+  readonly ends: readonly Cursor[];
+  readonly characters: number;
+}
+
+/**
+ * Records that are on disk by now, as they were given to the journal: a sink that keeps up is given these, and nothing
+ * has to be read, sent between the threads and decompressed for it. The oldest go when there are too many.
+ */
+export class Fresh {
+  #runs: Run[] = [];
+  #characters = 0;
+
+  put(page: Append, { told, before }: Kept): void {
+    let [from, last] = [0, before];
+    while (from < told.length) {
+      const run = this.#runOf(page, told, from, last);
+      from += run.records.length;
+      last = run.ends.at(-1)!;
+      this.#runs.push(run);
+      this.#characters += run.characters;
+    }
+    while (this.#characters > MOST_CHARACTERS) this.#characters -= this.#runs.shift()!.characters;
+  }
+
+  /** About as many as a chunk of the journal has. */
+  #runOf(page: Append, told: Kept['told'], from: number, before: Cursor): Run {
+    const records: StoredRecord[] = [];
+    const ends: Cursor[] = [];
+    let characters = 0;
+    for (let at = from; at < told.length; at++) {
+      const { index, place, outcome, unrevised, changed } = told[at]!;
+      const record = retold(page, page.records[index]!);
+      const isFull = records.length === MAX_RECORDS || characters + record.json.length > MAX_BYTES;
+      if (isFull && records.length > 0) break;
+      records.push({ ...record, outcome, unrevised, ...(changed && { changed }) });
+      ends.push(place);
+      characters += record.json.length;
+    }
+    return { before, records, ends, characters };
+  }
+
+  /** Those that come after the cursor, read: about one batch. `undefined`: they are not here. */
+  find(cursor: Cursor, mark: Mark = noMark): Chunk | undefined {
+    const runs = this.#after(cursor);
+    const before = runs[0]?.before;
+    if (!before) return undefined;
+    const ends = runs.flatMap((run) => run.ends);
+    const records = mark.during({ first: ends[0]!, last: ends.at(-1)! }, () =>
+      runs.flatMap((run) => run.records).map((record, at) => read(record, mark.touch(ends[at]!))),
+    );
+    return { before, target: null, records, ends };
+  }
+
+  #after(cursor: Cursor): readonly Run[] {
+    const first = this.#runs.findIndex(({ before, ends }) => {
+      return compareCursors(before, cursor) <= 0 && compareCursors(cursor, ends.at(-1)!) < 0;
+    });
+    if (first < 0) return [];
+    let [records, characters] = [0, 0];
+    let end: Cursor | undefined;
+    const rest = this.#runs.slice(first);
+    const last = rest.findIndex((run) => {
+      records += run.records.length;
+      characters += run.characters;
+      const isNext = !end || compareCursors(end, run.before) === 0;
+      end = run.ends.at(-1);
+      return !isNext || (run !== rest[0] && (records > MAX_RECORDS || characters > MAX_BYTES));
+    });
+    return last < 0 ? rest : rest.slice(0, last);
+  }
+
+  clear(): void {
+    this.#runs = [];
+    this.#characters = 0;
+  }
+}
+
+function read({ json, ...rest }: StoredRecord, isWhole: boolean): RelayRecord {
+  return { ...rest, body: isWhole ? (parseJson(json) as JsonObject) : { unread: json } };
+}
