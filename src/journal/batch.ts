@@ -64,17 +64,10 @@ export function storedRecord({ body, ...rest }: RelayRecord): StoredRecord {
   return { ...rest, json: stringifyJson(body) };
 }
 
-/**
- * @param touch asked before the body of each is read; when it says no, the body stays text, as `unread`
- * @throws {Error} when the text is not of this format: a bug, for its hash was right
- */
-export function decodeRecords(
-  format: number,
-  data: Uint8Array,
-  touch: (index: number) => boolean = () => true,
-): RelayRecord[] {
+/** @throws {Error} when the text is not of this format: a bug, for its hash was right */
+export function readRecords(format: number, data: Uint8Array): StoredRecord[] {
   if (format < 1 || format > FORMAT) throw new Error(`batch format ${format} is not known to this version`);
-  const records: RelayRecord[] = [];
+  const records: StoredRecord[] = [];
   for (const { head, json } of format < 3 ? cutText(data) : cutBytes(data)) {
     const [kind, source, tenant, id, revision, unrevised, outcome, timeMs, severity, createdMs, , changed] =
       head;
@@ -90,10 +83,20 @@ export function decodeRecords(
       severity,
       createdMs,
       ...(changed && { changed: changed.map(([field, from, to]) => ({ field, from, to })) }),
-      body: touch(records.length) ? (parseJson(json) as JsonObject) : { unread: json },
+      json,
     });
   }
   return records;
+}
+
+/** The body of a record; one that must not be read is its text, as `unread`. */
+export function readBody(json: string, mayRead: boolean): JsonObject {
+  return mayRead ? (parseJson(json) as JsonObject) : { unread: json };
+}
+
+/** Records with their bodies read. @throws {Error} as {@link readRecords} */
+export function decodeRecords(format: number, data: Uint8Array): RelayRecord[] {
+  return readRecords(format, data).map(({ json, ...rest }) => ({ ...rest, body: readBody(json, true) }));
 }
 
 const LINE_FEED = 10;

@@ -1,8 +1,8 @@
 import { compareCursors } from '../core/cursor.ts';
 import type { Cursor, Loan } from '../core/journal.ts';
 import { type Mark, noMark } from '../core/mark.ts';
-import type { RelayRecord } from '../core/record.ts';
-import { decodeRecords } from './batch.ts';
+import type { JsonObject, RelayRecord } from '../core/record.ts';
+import { readBody, readRecords, type StoredRecord } from './batch.ts';
 import type { RawChunk } from './protocol.ts';
 
 /** Consecutive records, decoded: everything from `before` (not with it) to the last of `ends`. */
@@ -12,23 +12,51 @@ export interface Chunk {
   readonly target: string | null;
   readonly records: readonly RelayRecord[];
   readonly ends: readonly Cursor[];
+  /**
+   * Lets go of the bodies that were read: they are several times as large as their texts. Whoever holds on to a record, as one does
+   * until it is confirmed, can look into it all the same; its body is then read again.
+   */
+  release(): void;
 }
 
-export function decodeChunk({ before, target, batches }: RawChunk, mark: Mark = noMark): Chunk {
-  const records: RelayRecord[] = [];
+export function decodeChunk({ before, target, batches }: RawChunk, mark?: Mark): Chunk {
+  const records: StoredRecord[] = [];
   const ends: Cursor[] = [];
-  const first = { batch: batches[0]?.id ?? 0, index: 0 };
-  const last = { batch: batches.at(-1)?.id ?? 0, index: Number.MAX_SAFE_INTEGER };
-  mark.during({ first, last }, () => {
-    for (const { id, format, data } of batches) {
-      const decoded = decodeRecords(format, data, (index) => mark.touch({ batch: id, index }));
-      for (const [index, record] of decoded.entries()) {
-        records.push(record);
-        ends.push({ batch: id, index });
-      }
+  for (const { id, format, data } of batches) {
+    for (const [index, record] of readRecords(format, data).entries()) {
+      records.push(record);
+      ends.push({ batch: id, index });
     }
-  });
-  return { before, target, records, ends };
+  }
+  return chunkOf({ before, target, ends }, records, mark);
+}
+
+/** Reads the bodies of records: once, so that what they do to the relay is known to come of reading them (S4). */
+export function chunkOf(
+  { before, target, ends }: Pick<Chunk, 'before' | 'target' | 'ends'>,
+  stored: readonly StoredRecord[],
+  mark: Mark = noMark,
+): Chunk {
+  const first = ends[0] ?? before;
+  let bodies: readonly { readonly mayRead: boolean; readonly body?: JsonObject }[] = mark.during(
+    { first, last: ends.at(-1) ?? first },
+    () =>
+      stored.map(({ json }, at) => {
+        const mayRead = mark.touch(ends[at]!);
+        return { mayRead, body: readBody(json, mayRead) };
+      }),
+  );
+  const records = stored.map(({ json, ...rest }, at) => ({
+    ...rest,
+    get body() {
+      const { mayRead, body } = bodies[at]!;
+      return body ?? readBody(json, mayRead);
+    },
+  }));
+  const release = () => {
+    bodies = bodies.map(({ mayRead }) => ({ mayRead }));
+  };
+  return { before, target, records, ends, release };
 }
 
 /** At most `limit` records of a chunk that has some after `cursor`. */
@@ -58,11 +86,12 @@ export class ChunkCache {
   }
 
   put(chunk: Chunk): void {
-    this.#chunks = [chunk, ...this.#chunks.filter((other) => other !== chunk)].slice(0, this.capacity);
+    this.#chunks = [chunk, ...this.#chunks.filter((other) => other !== chunk)];
+    for (const old of this.#chunks.splice(this.capacity)) old.release();
   }
 
   clear(): void {
-    this.#chunks = [];
+    for (const old of this.#chunks.splice(0)) old.release();
   }
 
   get size(): number {

@@ -3,7 +3,7 @@ import { compareCursors } from '../core/cursor.ts';
 import type { Cursor } from '../core/journal.ts';
 import { isoSecondsOfTicks } from '../core/ticks.ts';
 import { spellCount } from '../lib/spell.ts';
-import { decodeRecords, decompress } from './batch.ts';
+import { decompress, readRecords } from './batch.ts';
 import { START } from './cursor.ts';
 import { faultOf } from './structure.ts';
 import { type BatchHead, batchHash } from './tables/batches.ts';
@@ -223,7 +223,7 @@ function readBatch(database: DatabaseSync, id: number): ReadBatch | string {
     };
     if (hash !== batchHash(head, data)) return `batch ${id} is not as it was written`;
     const text = decompress(data, head.bytes);
-    const { length } = decodeRecords(head.format, text, () => false);
+    const { length } = readRecords(head.format, text);
     if (length !== head.records) return `batch ${id} has ${length} records in place of ${head.records}`;
     return { head, data, text };
   } catch (error) {

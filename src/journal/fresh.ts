@@ -1,10 +1,9 @@
 import { compareCursors } from '../core/cursor.ts';
 import type { Append, Cursor } from '../core/journal.ts';
-import { type Mark, noMark } from '../core/mark.ts';
-import { type JsonObject, type RelayRecord, retold } from '../core/record.ts';
-import { parseJson } from '../lib/json.ts';
+import type { Mark } from '../core/mark.ts';
+import { retold } from '../core/record.ts';
 import { MAX_BYTES, MAX_RECORDS, type StoredRecord } from './batch.ts';
-import type { Chunk } from './cache.ts';
+import { type Chunk, chunkOf } from './cache.ts';
 import type { Kept } from './protocol.ts';
 
 /** Most characters of text kept; a page of a source has half of that. */
@@ -55,15 +54,12 @@ export class Fresh {
   }
 
   /** Those that come after the cursor, read: about one batch. `undefined`: they are not here. */
-  find(cursor: Cursor, mark: Mark = noMark): Chunk | undefined {
+  find(cursor: Cursor, mark?: Mark): Chunk | undefined {
     const runs = this.#after(cursor);
     const before = runs[0]?.before;
     if (!before) return undefined;
-    const ends = runs.flatMap((run) => run.ends);
-    const records = mark.during({ first: ends[0]!, last: ends.at(-1)! }, () =>
-      runs.flatMap((run) => run.records).map((record, at) => read(record, mark.touch(ends[at]!))),
-    );
-    return { before, target: null, records, ends };
+    const stored = runs.flatMap((run) => run.records);
+    return chunkOf({ before, target: null, ends: runs.flatMap((run) => run.ends) }, stored, mark);
   }
 
   #after(cursor: Cursor): readonly Run[] {
@@ -88,8 +84,4 @@ export class Fresh {
     this.#runs = [];
     this.#characters = 0;
   }
-}
-
-function read({ json, ...rest }: StoredRecord, isWhole: boolean): RelayRecord {
-  return { ...rest, body: isWhole ? (parseJson(json) as JsonObject) : { unread: json } };
 }

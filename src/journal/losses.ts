@@ -1,6 +1,6 @@
 import type { Cursor, Moved } from '../core/journal.ts';
 import { spellCount } from '../lib/spell.ts';
-import { decodeRecords } from './batch.ts';
+import { readRecords } from './batch.ts';
 import { newNumbering } from './numbering.ts';
 import { joined, type Range, rangeOf } from './ranges.ts';
 import type { BatchTable } from './tables/batches.ts';
@@ -32,7 +32,7 @@ export class Losses {
   /** These sinks, which stand in a batch or before it, lose what they still need of it. */
   add(rows: readonly SinkRow[], id: number): void {
     const { head, text } = this.#options.batches.read(id);
-    const ranges = decodeRecords(head.format, text(), () => false).map(rangeOf);
+    const ranges = readRecords(head.format, text()).map(rangeOf);
     for (const row of rows) {
       const loss = this.#losses.get(row.name) ?? { row, to: row.cursor, ranges: [] };
       const from = row.cursor.batch === id ? row.cursor.index + 1 : 0;

@@ -14,7 +14,11 @@ const NEAR = 86_400n * 10_000_000n;
 /** More are not kept; each source and tenant has one at least. */
 const MOST = 32;
 
-export function rangeOf({ source, tenant, revision }: RelayRecord): Range {
+export function rangeOf({
+  source,
+  tenant,
+  revision,
+}: Pick<RelayRecord, 'source' | 'tenant' | 'revision'>): Range {
   return { source, tenant, from: revision, to: revision, records: 1 };
 }
 

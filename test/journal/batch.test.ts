@@ -11,6 +11,8 @@ import {
   FORMAT,
   MAX_BYTES,
   MAX_RECORDS,
+  readBody,
+  readRecords,
   rowHash,
   type StoredRecord,
 } from '../../src/journal/batch.ts';
@@ -90,10 +92,13 @@ describe('decodeRecords()', () => {
       );
   });
 
-  it('leaves the body as text that is not to be read', () => {
+  it('can leave the bodies as text', () => {
     const text = Buffer.from(encodeRecord(aRecord) + encodeRecord(aRecord));
-    const bodies = decodeRecords(FORMAT, text, (index) => index === 1).map(({ body }) => body);
-    expect(bodies).toEqual([{ unread: '{"b":1}' }, { b: 1 }]);
+    expect(readRecords(FORMAT, text)).toEqual([aRecord, aRecord]);
+    expect([false, true].map((mayRead) => readBody(aRecord.json, mayRead))).toEqual([
+      { unread: '{"b":1}' },
+      { b: 1 },
+    ]);
   });
 
   it('refuses a format that it does not know', () => {

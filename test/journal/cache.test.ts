@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { type Chunk, ChunkCache, lend } from '../../src/journal/cache.ts';
+import { describe, expect, it, vi } from 'vitest';
+import type { Mark } from '../../src/core/mark.ts';
+import { type Chunk, ChunkCache, chunkOf, lend } from '../../src/journal/cache.ts';
 import { aRecord } from '../support/records.ts';
 
 /** Two records in each of `batches`. */
@@ -10,6 +11,7 @@ function aChunk(before: { batch: number; index: number }, batches: readonly numb
     target: null,
     records: ends.map(({ batch, index }) => aRecord({}, { id: `${batch}.${index}` })),
     ends,
+    release: vi.fn(),
   };
 }
 
@@ -48,5 +50,42 @@ describe('ChunkCache', () => {
       expect(cache.find(chunk.before)).toBe(chunk);
       expect(cache.size).toBe(2);
     }
+  });
+
+  it('lets go of the bodies of a chunk that it no longer keeps', () => {
+    const cache = new ChunkCache();
+    const [first, second] = [aChunk({ batch: 1, index: 0 }, [2]), aChunk({ batch: 2, index: 1 }, [3])];
+    cache.put(first);
+    cache.put(second);
+    expect([first.release, second.release].map((release) => vi.mocked(release).mock.calls.length)).toEqual([
+      1, 0,
+    ]);
+    cache.clear();
+    expect(second.release).toHaveBeenCalledOnce();
+  });
+});
+
+describe('chunkOf()', () => {
+  const { body: _, ...rest } = aRecord();
+  const texts = ['{"n":1}', '{"n":2}'];
+  const ends = [0, 1].map((index) => ({ batch: 1, index }));
+  const before = { batch: 0, index: -1 };
+  const stored = texts.map((json) => ({ ...rest, json }));
+
+  it('reads each body once, and anew for whoever holds on to a record', () => {
+    const chunk = chunkOf({ before, target: null, ends }, stored);
+    const [first] = chunk.records;
+    const { body } = first!;
+    expect(first!.body).toBe(body);
+    chunk.release();
+    expect(first!.body).not.toBe(body);
+    expect(chunk.records.map((record) => record.body)).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('S4: leaves alone what the relay has died of, also later', () => {
+    const mark: Mark = { during: (_, work) => work(), touch: ({ index }) => index === 1 };
+    const chunk = chunkOf({ before, target: null, ends }, stored, mark);
+    chunk.release();
+    expect(chunk.records.map((record) => record.body)).toEqual([{ unread: '{"n":1}' }, { n: 2 }]);
   });
 });

@@ -2,7 +2,15 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { DeadLetterChoice, JournalStats, Refusal, SourceKey } from '../../core/journal.ts';
 import type { RelayRecord } from '../../core/record.ts';
 import type { Unread } from '../../core/source.ts';
-import { decodeRecords, encodeRecord, FORMAT, rowHash, type StoredRecord, storedRecord } from '../batch.ts';
+import {
+  encodeRecord,
+  FORMAT,
+  readBody,
+  readRecords,
+  rowHash,
+  type StoredRecord,
+  storedRecord,
+} from '../batch.ts';
 import { type Broken, one } from './row.ts';
 
 /** A dead letter, without what it is about. */
@@ -129,14 +137,16 @@ export class DeadLetterTable {
 type Refused = Pick<DeadLetterRow, 'format' | 'record' | 'reason'>;
 
 /** What a sink refused. @param isWhole without it the body is not read */
-export function refusedRecord({ format, record }: Refused, isWhole: boolean): RelayRecord {
-  return decodeRecords(format, Buffer.from(record), () => isWhole)[0]!;
+export function refusedRecord(row: Refused, isWhole: boolean): RelayRecord {
+  const { json, ...head } = storedOf(row);
+  return { ...head, body: readBody(json, isWhole) };
 }
+
+const storedOf = ({ format, record }: Refused): StoredRecord => readRecords(format, Buffer.from(record))[0]!;
 
 /** What a sink refused, with its body as it came: the relay may have died of reading it, so that it was not read. */
 export function refusedText(row: Refused): StoredRecord {
-  const { body, ...head } = refusedRecord(row, false);
-  const json = String(body.unread);
+  const { json, ...head } = storedOf(row);
   return { ...head, json: row.reason === 'crash' ? (withoutReading(json) ?? json) : json };
 }
 
