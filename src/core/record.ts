@@ -1,3 +1,4 @@
+import type { JsonText } from '../lib/json.ts';
 import type { AlertState, Change } from './changes.ts';
 import { msOfTicks } from './ticks.ts';
 
@@ -45,8 +46,8 @@ export interface SourceRecord {
   readonly fingerprint: number;
   /** How it stands, to tell later what has changed (D14). Left out by a source that does not say. */
   readonly state?: AlertState;
-  /** The body as Microsoft sent it, as JSON text. */
-  readonly json: string;
+  /** The body as Microsoft sent it. */
+  readonly json: JsonText;
 }
 
 /** One thing to be told to a SIEM. */
@@ -72,22 +73,14 @@ export interface RelayRecord {
 
 /** A record that is told by somebody's wish, with its body as JSON text: that stays what Microsoft sent. */
 export interface Retold extends Omit<RelayRecord, 'outcome' | 'body'> {
-  readonly json: string;
+  readonly json: JsonText;
 }
 
 /** What a source reads, to be told by somebody's wish. */
-export function retold<Text>(
+export function retold(
   { source, tenant }: Pick<Retold, 'source' | 'tenant'>,
-  {
-    kind,
-    id,
-    revision,
-    timeMs,
-    severity,
-    created,
-    json,
-  }: Omit<SourceRecord, 'json'> & { readonly json: Text },
-): Omit<Retold, 'json'> & { readonly json: Text } {
+  { kind, id, revision, timeMs, severity, created, json }: SourceRecord,
+): Retold {
   const createdMs = msOfTicks(created);
   return { kind, source, tenant, id, revision, unrevised: 0, timeMs, severity, createdMs, json };
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { StateField } from '../core/changes.ts';
 import type { JsonObject, Outcome, RecordKind, RelayRecord } from '../core/record.ts';
-import { parseJson, stringifyJson } from '../lib/json.ts';
+import { type JsonText, parseJson, stringifyJson, stringOf } from '../lib/json.ts';
 
 /** A row holds at most so many records … */
 export const MAX_RECORDS = 256;
@@ -13,7 +13,7 @@ export const MAX_BYTES = 2 ** 20;
 export const FORMAT = 3;
 
 /** A record with its body as text. */
-export type StoredRecord = Omit<RelayRecord, 'body'> & { readonly json: string };
+export type StoredRecord = Omit<RelayRecord, 'body'> & { readonly json: JsonText };
 
 type Head = [
   kind: RecordKind,
@@ -56,7 +56,8 @@ function headLine(record: Omit<StoredRecord, 'json'>, jsonLength: number): strin
 
 /** One record, as it stands in a row. */
 export function encodeRecord({ json, ...rest }: StoredRecord): string {
-  return `${headLine(rest, Buffer.byteLength(json))}${json}\n`;
+  const text = stringOf(json);
+  return `${headLine(rest, Buffer.byteLength(text))}${text}\n`;
 }
 
 /** For a record whose body is not at hand as text any more. */
@@ -90,8 +91,8 @@ export function readRecords(format: number, data: Uint8Array): StoredRecord[] {
 }
 
 /** The body of a record; one that must not be read is its text, as `unread`. */
-export function readBody(json: string, mayRead: boolean): JsonObject {
-  return mayRead ? (parseJson(json) as JsonObject) : { unread: json };
+export function readBody(json: JsonText, mayRead: boolean): JsonObject {
+  return mayRead ? (parseJson(json) as JsonObject) : { unread: stringOf(json) };
 }
 
 /** Records with their bodies read. @throws {Error} as {@link readRecords} */
@@ -101,19 +102,19 @@ export function decodeRecords(format: number, data: Uint8Array): RelayRecord[] {
 
 const LINE_FEED = 10;
 
-function* cutBytes({ buffer, byteOffset, length }: Uint8Array): Generator<{ head: Head; json: string }> {
+function* cutBytes({ buffer, byteOffset, length }: Uint8Array): Generator<{ head: Head; json: JsonText }> {
   const data = Buffer.from(buffer, byteOffset, length);
   for (let at = 0; at < data.length; ) {
     const bodyAt = data.indexOf(LINE_FEED, at) + 1;
     const head = JSON.parse(data.toString('utf8', at, bodyAt)) as Head;
     const end = bodyAt + head[10];
-    yield { head, json: data.toString('utf8', bodyAt, end) };
+    yield { head, json: data.subarray(bodyAt, end) };
     at = end + 1;
   }
 }
 
 /** Formats 1 and 2. */
-function* cutText(data: Uint8Array): Generator<{ head: Head; json: string }> {
+function* cutText(data: Uint8Array): Generator<{ head: Head; json: JsonText }> {
   const text = Buffer.from(data).toString('utf8');
   for (let at = 0; at < text.length; ) {
     const bodyAt = text.indexOf('\n', at) + 1;
@@ -147,7 +148,7 @@ export class Cutter {
   }
 
   /** @returns the record's index in the row that is put next */
-  add(record: Omit<StoredRecord, 'json'>, json: string | Uint8Array): number {
+  add(record: Omit<StoredRecord, 'json'>, json: JsonText): number {
     const length = typeof json === 'string' ? Buffer.byteLength(json) : json.length;
     const head = headLine(record, length);
     const size = Buffer.byteLength(head) + length + 1;

@@ -6,14 +6,14 @@ import { MAX_BYTES, MAX_RECORDS, type StoredRecord } from './batch.ts';
 import { type Chunk, chunkOf } from './cache.ts';
 import type { Kept } from './protocol.ts';
 
-/** Most characters of text kept; a page of a source has half of that. */
-const MOST_CHARACTERS = 2 ** 23;
+/** Most text kept; a page of a source has half of that. */
+const MOST_KEPT = 2 ** 23;
 
 interface Run {
   readonly before: Cursor;
   readonly records: readonly StoredRecord[];
   readonly ends: readonly Cursor[];
-  readonly characters: number;
+  readonly bytes: number;
 }
 
 /**
@@ -22,7 +22,7 @@ interface Run {
  */
 export class Fresh {
   #runs: Run[] = [];
-  #characters = 0;
+  #bytes = 0;
 
   put(page: Append, { told, before }: Kept): void {
     let [from, last] = [0, before];
@@ -31,26 +31,26 @@ export class Fresh {
       from += run.records.length;
       last = run.ends.at(-1)!;
       this.#runs.push(run);
-      this.#characters += run.characters;
+      this.#bytes += run.bytes;
     }
-    while (this.#characters > MOST_CHARACTERS) this.#characters -= this.#runs.shift()!.characters;
+    while (this.#bytes > MOST_KEPT) this.#bytes -= this.#runs.shift()!.bytes;
   }
 
   /** About as many as a chunk of the journal has. */
   #runOf(page: Append, told: Kept['told'], from: number, before: Cursor): Run {
     const records: StoredRecord[] = [];
     const ends: Cursor[] = [];
-    let characters = 0;
+    let bytes = 0;
     for (let at = from; at < told.length; at++) {
       const { index, place, outcome, unrevised, changed } = told[at]!;
       const record = retold(page, page.records[index]!);
-      const isFull = records.length === MAX_RECORDS || characters + record.json.length > MAX_BYTES;
+      const isFull = records.length === MAX_RECORDS || bytes + record.json.length > MAX_BYTES;
       if (isFull && records.length > 0) break;
       records.push({ ...record, outcome, unrevised, ...(changed && { changed }) });
       ends.push(place);
-      characters += record.json.length;
+      bytes += record.json.length;
     }
-    return { before, records, ends, characters };
+    return { before, records, ends, bytes };
   }
 
   /** Those that come after the cursor, read: about one batch. `undefined`: they are not here. */
@@ -67,21 +67,21 @@ export class Fresh {
       return compareCursors(before, cursor) <= 0 && compareCursors(cursor, ends.at(-1)!) < 0;
     });
     if (first < 0) return [];
-    let [records, characters] = [0, 0];
+    let [records, bytes] = [0, 0];
     let end: Cursor | undefined;
     const rest = this.#runs.slice(first);
     const last = rest.findIndex((run) => {
       records += run.records.length;
-      characters += run.characters;
+      bytes += run.bytes;
       const isNext = !end || compareCursors(end, run.before) === 0;
       end = run.ends.at(-1);
-      return !isNext || (run !== rest[0] && (records > MAX_RECORDS || characters > MAX_BYTES));
+      return !isNext || (run !== rest[0] && (records > MAX_RECORDS || bytes > MAX_BYTES));
     });
     return last < 0 ? rest : rest.slice(0, last);
   }
 
   clear(): void {
     this.#runs = [];
-    this.#characters = 0;
+    this.#bytes = 0;
   }
 }

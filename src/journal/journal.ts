@@ -44,7 +44,7 @@ import { checkFrames, checkLog, pathsIn } from './database.ts';
 import { Fresh } from './fresh.ts';
 import { Keeper } from './keeper.ts';
 import { MarkFile } from './mark.ts';
-import { Outbox } from './outbox.ts';
+import { packed } from './outbox.ts';
 import type { JournalMethods, JournalNotice, StoreOptions } from './protocol.ts';
 import { Caller } from './rpc.ts';
 import { Telling } from './telling.ts';
@@ -114,7 +114,6 @@ class WorkerJournal implements Journal {
   #change = Promise.withResolvers<void>();
   readonly #cache = new ChunkCache();
   readonly #fresh = new Fresh();
-  readonly #outbox = new Outbox();
   /** Chunks on their way, by the cursor that asked. */
   readonly #reading = new Map<string, Promise<Chunk | undefined>>();
   /** The newest cursor of each sink, on disk or on its way. */
@@ -167,16 +166,12 @@ class WorkerJournal implements Journal {
   }
 
   async append(page: Append): Promise<Appended> {
-    const { records, done } = this.#outbox.pack(page.records);
-    try {
-      const kept = await this.ask('append', { ...page, records });
-      this.#fresh.put(page, kept);
-      if (kept.new > 0) this.#wake();
-      const { before: _, told, ...counts } = kept;
-      return { ...counts, told: told.map(({ index, outcome }) => ({ index, outcome })) };
-    } finally {
-      done();
-    }
+    const sent = { ...page, records: packed(page.records) };
+    const kept = await this.ask('append', sent);
+    this.#fresh.put(sent, kept);
+    if (kept.new > 0) this.#wake();
+    const { before: _, told, ...counts } = kept;
+    return { ...counts, told: told.map(({ index, outcome }) => ({ index, outcome })) };
   }
 
   async appendFor(

@@ -25,18 +25,13 @@ import type {
   SinkRegistration,
   SourceKey,
 } from '../core/journal.ts';
-import type { Retold, SourceRecord } from '../core/record.ts';
+import type { Retold } from '../core/record.ts';
 import type { OwnNote } from './telling.ts';
 
 export interface StoreOptions {
   readonly directory: string;
   readonly maxBytes: number;
   readonly retentionMs: number;
-}
-
-/** A page on its way to the worker: the texts of its records as bytes, in memory that both threads see. */
-export interface SentPage extends Omit<Append, 'records'> {
-  readonly records: readonly (Omit<SourceRecord, 'json'> & { readonly json: string | Uint8Array })[];
 }
 
 /** What became of it, with all that is needed to go on with its records without reading them. */
@@ -75,7 +70,7 @@ export interface JournalMethods {
   /** Comes second, once. */
   open(): Omit<JournalOpening, 'created'>;
   checkpoint(key: SourceKey): string | undefined;
-  append(page: SentPage): Promise<Kept>;
+  append(page: Append): Promise<Kept>;
   appendFor(which: AppendFor): Promise<AppendedFor>;
   search(search: Search): Searched;
   recordsAt(places: readonly Cursor[]): { places: number; records: readonly Retold[] };

@@ -2,6 +2,7 @@ import { JournalError } from '../core/errors.ts';
 import type { Cursor, Found, Search, Searched } from '../core/journal.ts';
 import { isOwn, type Retold } from '../core/record.ts';
 import { msOfTicks } from '../core/ticks.ts';
+import { stringOf } from '../lib/json.ts';
 import { MAX_BYTES, MAX_RECORDS, readRecords } from './batch.ts';
 import type { JournalNotice } from './protocol.ts';
 import type { BatchTable } from './tables/batches.ts';
@@ -67,7 +68,10 @@ export class Searching {
     if (!this.#batches.head(id)) return undefined;
     try {
       const { head, text } = this.#batches.read(id);
-      return readRecords(head.format, text()).map(({ outcome: _, ...record }) => record);
+      return readRecords(head.format, text()).map(({ outcome: _, json, ...record }) => ({
+        ...record,
+        json: stringOf(json),
+      }));
     } catch (error) {
       if (!(error instanceof JournalError)) throw error;
       this.#notify({ level: 'error', fields: { batch: id }, message: error.message });

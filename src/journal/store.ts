@@ -4,6 +4,7 @@ import { compareCursors } from '../core/cursor.ts';
 import { JournalError } from '../core/errors.ts';
 import type {
   Advance,
+  Append,
   AppendedFor,
   Compared,
   Comparison,
@@ -36,7 +37,7 @@ import { Comparing } from './compare.ts';
 import { markRunning, markStopped, type OpenedDatabase, openDatabase, pathsIn } from './database.ts';
 import { newNumbering } from './numbering.ts';
 import { changesOf, judge } from './outcome.ts';
-import type { AppendFor, JournalNotice, Kept, RawChunk, SentPage, StoreOptions } from './protocol.ts';
+import type { AppendFor, JournalNotice, Kept, RawChunk, StoreOptions } from './protocol.ts';
 import { Repairing } from './repairing.ts';
 import { Searching } from './searching.ts';
 import { checkStructure } from './structure.ts';
@@ -205,7 +206,7 @@ export class Store {
   }
 
   /** Write. */
-  append(page: SentPage): Kept {
+  append(page: Append): Kept {
     const source = this.#sources.put(page, page.checkpoint);
     // At least as many rows go as come.
     const mostRows = Math.max(1_000, 2 * page.records.length);

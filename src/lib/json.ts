@@ -3,8 +3,17 @@
  * written back as it came. `JSON.parse` alone would change its last digits without a word.
  */
 
+/** JSON as text, or as the bytes of it in UTF-8: what is to be kept for a while is kept as bytes, outside of the heap. */
+export type JsonText = string | Uint8Array;
+
+export function stringOf(json: JsonText): string {
+  if (typeof json === 'string') return json;
+  return Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8');
+}
+
 /** @throws {SyntaxError} */
-export function parseJson(text: string): unknown {
+export function parseJson(json: JsonText): unknown {
+  const text = stringOf(json);
   const value: unknown = JSON.parse(text);
   try {
     // Hardly any text has such an integer, and to look at what was read is faster than to look for digits in the text.

@@ -1,8 +1,9 @@
 import { parseJson, stringifyJson } from '../lib/json.ts';
+import { shared } from '../lib/shared.ts';
 import type { BodyReader } from './http.ts';
 
-/** What is made of a row of a list: of its value, read by `lib/json.ts`, and its JSON text. */
-export type RowOf<T> = (value: unknown, json: string) => T;
+/** What is made of a row of a list: of its value, read by `lib/json.ts`, and its JSON text in UTF-8. */
+export type RowOf<T> = (value: unknown, json: Uint8Array) => T;
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -15,6 +16,7 @@ export interface List<T> {
 }
 
 const LIST = '"value":[';
+const LIST_END = ']';
 /** Stands where the rows were; nobody sends it. */
 const HOLE = '\u0000rows';
 /** What comes before the rows is short; the longest link is some kilobytes. */
@@ -37,7 +39,7 @@ export class ListReader<T> implements BodyReader {
   readonly #rowOf: RowOf<T>;
   #head = '';
   /** Of the rows that are cut off. */
-  readonly #texts: string[] = [];
+  readonly #texts: Uint8Array[] = [];
   readonly #rows: T[] = [];
   /** Begins where the next row begins, or with the head. */
   #rest: Buffer = Buffer.alloc(0);
@@ -63,8 +65,9 @@ export class ListReader<T> implements BodyReader {
 
   /** All that has come, as it came. */
   text(): string {
-    const rest = Buffer.concat([this.#rest, ...this.#chunks]).toString('utf8');
-    return this.#head + this.#texts.map((text) => `${text},`).join('') + rest;
+    const comma = Buffer.from(',');
+    const rows = this.#texts.flatMap((text) => [text, comma]);
+    return this.#head + Buffer.concat([...rows, this.#rest, ...this.#chunks]).toString('utf8');
   }
 
   /** @throws {SyntaxError} it is no JSON */
@@ -94,8 +97,8 @@ export class ListReader<T> implements BodyReader {
     let start = 0;
     let wrong = 0;
     for (let at = this.#rest.indexOf(border); at >= 0; at = this.#rest.indexOf(border, at + 1)) {
-      const text = this.#rest.toString('utf8', start, at + 1);
-      if (this.#take(text)) {
+      const text = this.#take(this.#rest.subarray(start, at + 1));
+      if (text) {
         this.#texts.push(text);
         start = at + 2;
         wrong = 0;
@@ -107,27 +110,30 @@ export class ListReader<T> implements BodyReader {
     this.#rest = this.#rest.subarray(start);
   }
 
-  #take(text: string): boolean {
+  /** The row's text, kept; `undefined`: it is no JSON. */
+  #take(row: Uint8Array): Uint8Array | undefined {
     let value: unknown;
     try {
-      value = parseJson(text);
+      value = parseJson(row);
     } catch {
-      return false;
+      return undefined;
     }
+    const text = shared(row);
     this.#rows.push(this.#rowOf(value, text));
-    return true;
+    return text;
   }
 
   /** The last row, and what stands behind it. */
   #end(): List<T> | undefined {
     if (this.#isWhole || !this.#border) return undefined;
-    const rest = this.#rest.toString('utf8');
-    if (rest.startsWith(']')) return this.#texts.length === 0 ? this.#around(rest) : undefined;
-    let end = rest.lastIndexOf('}]');
+    const rest = this.#rest;
+    const isEmpty = rest[0] === LIST_END.charCodeAt(0);
+    if (isEmpty) return this.#texts.length === 0 ? this.#around(rest.toString('utf8')) : undefined;
+    let end = rest.lastIndexOf(`}${LIST_END}`);
     for (let wrong = 0; end >= 0 && wrong < MOST_WRONG; wrong++) {
-      const list = this.#around(rest.slice(end + 1));
-      if (list && this.#take(rest.slice(0, end + 1))) return list;
-      end = end === 0 ? -1 : rest.lastIndexOf('}]', end - 1);
+      const list = this.#around(rest.toString('utf8', end + 1));
+      if (list && this.#take(rest.subarray(0, end + 1))) return list;
+      end = end === 0 ? -1 : rest.lastIndexOf(`}${LIST_END}`, end - 1);
     }
     return undefined;
   }
@@ -147,7 +153,9 @@ export class ListReader<T> implements BodyReader {
     const body = parseJson(this.text());
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
     const { value, ...members } = body as Body;
-    const rows = Array.isArray(value) ? value.map((row) => this.#rowOf(row, stringifyJson(row))) : undefined;
+    const rows = Array.isArray(value)
+      ? value.map((row) => this.#rowOf(row, Buffer.from(stringifyJson(row))))
+      : undefined;
     return { members, rows };
   }
 }

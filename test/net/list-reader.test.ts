@@ -6,7 +6,8 @@ import { ListReader } from '../../src/net/list-reader.ts';
 /** What a reader makes of a text that comes in pieces of such lengths, over and over. */
 function read(text: string, lengths: readonly number[] = [7]) {
   const made: { value: unknown; json: string }[] = [];
-  const reader = new ListReader((value, json) => {
+  const reader = new ListReader((value, bytes) => {
+    const json = Buffer.from(bytes).toString();
     made.push({ value, json });
     return { value, json };
   });

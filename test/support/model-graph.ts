@@ -76,7 +76,7 @@ export class ModelGraph implements Graph {
     const goesOn = end < matching.length && (this.refusesSkip || end < this.skipLimit);
     query.set('$skip', String(end));
     const page = {
-      rows: rows.map((body) => row(body, JSON.stringify(body))),
+      rows: rows.map((body) => row(body, Buffer.from(JSON.stringify(body)))),
       next: goesOn ? url.href : undefined,
       count: query.has('$count') ? this.count(matching.length) : undefined,
       bytes: JSON.stringify(rows).length,

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Cursor } from '../../core/journal.ts';
+import type { JsonText } from '../../lib/json.ts';
 import { Cutter, compress, decompress, FORMAT, rowHash, type StoredRecord } from '../batch.ts';
 import { START } from '../cursor.ts';
 import { type Broken, one } from './row.ts';
@@ -18,7 +19,7 @@ export interface BatchHead {
 /** Records on their way into batches. */
 export interface Filling {
   /** Where the record will stand. */
-  add(record: Omit<StoredRecord, 'json'>, json: string | Uint8Array): Cursor;
+  add(record: Omit<StoredRecord, 'json'>, json: JsonText): Cursor;
   /** All of them are in their batches. */
   end(): void;
 }

@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { DeadLetterChoice, JournalStats, Refusal, SourceKey } from '../../core/journal.ts';
 import type { RelayRecord } from '../../core/record.ts';
 import type { Unread } from '../../core/source.ts';
+import { stringOf } from '../../lib/json.ts';
 import {
   encodeRecord,
   FORMAT,
@@ -146,7 +147,8 @@ const storedOf = ({ format, record }: Refused): StoredRecord => readRecords(form
 
 /** What a sink refused, with its body as it came: the relay may have died of reading it, so that it was not read. */
 export function refusedText(row: Refused): StoredRecord {
-  const { json, ...head } = storedOf(row);
+  const { json: stored, ...head } = storedOf(row);
+  const json = stringOf(stored);
   return { ...head, json: row.reason === 'crash' ? (withoutReading(json) ?? json) : json };
 }
 

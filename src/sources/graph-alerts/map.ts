@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { SourceRecord } from '../../core/record.ts';
 import { msOfTicks, ticksOf } from '../../core/ticks.ts';
-import { stringifyJson } from '../../lib/json.ts';
+import { type JsonText, stringifyJson } from '../../lib/json.ts';
 import { stateOf } from './state.ts';
 
 /**
@@ -16,7 +16,10 @@ import { stateOf } from './state.ts';
  * @param json the row as it came; left out: it is written anew
  * @returns `undefined` for what is not an alert at all (not an object)
  */
-export function alertRecord(row: unknown, json = stringifyJson(row)): SourceRecord | undefined {
+export function alertRecord(
+  row: unknown,
+  json: JsonText = Buffer.from(stringifyJson(row)),
+): SourceRecord | undefined {
   if (typeof row !== 'object' || row === null || Array.isArray(row)) return undefined;
   const alert = row as Readonly<Record<string, unknown>>;
   const created = timeOf(alert.createdDateTime);
@@ -38,12 +41,12 @@ export function alertRecord(row: unknown, json = stringifyJson(row)): SourceReco
 /** .NET's empty date, the first moment of the year 1, is none. */
 const timeOf = (text: unknown): bigint | undefined => ticksOf(text) || undefined;
 
-const shortHash = (text: string): string => hash('sha256', text).slice(0, 32);
+const shortHash = (text: JsonText): string => hash('sha256', text).slice(0, 32);
 
 const MOST_EVIDENCE = 2 ** 16;
 
 /** Length and number of evidence in one number (R1): late evidence under the same revision changes both. */
-function fingerprint(json: string, evidence: unknown): number {
+function fingerprint(json: JsonText, evidence: unknown): number {
   const count = Array.isArray(evidence) ? evidence.length : 0;
   return json.length * MOST_EVIDENCE + Math.min(count, MOST_EVIDENCE - 1);
 }

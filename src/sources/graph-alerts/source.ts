@@ -490,7 +490,7 @@ export class GraphAlerts implements Source {
     return `${this.#parts.graph.origin}/v1.0/security/alerts_v2?${query}`;
   }
 
-  readonly #row = (row: unknown, json: string): SourceRecord | NoAlert => {
+  readonly #row = (row: unknown, json: Uint8Array): SourceRecord | NoAlert => {
     const record = alertRecord(row, json);
     if (!record) return { found: row === null ? 'null' : typeof row };
     return isWanted(record, row, this.#settings.filter) ? record : { ...record, unwanted: true };
