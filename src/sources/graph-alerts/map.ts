@@ -13,15 +13,13 @@ import { stateOf } from './state.ts';
  *   give it in answer to our filter.
  * - without an id it gets one made of the body: it is told, and told again when anything in it changes.
  *
- * @param json the row as it came; left out: it is written anew
+ * @param given the row as it came; left out: it is written anew
  * @returns `undefined` for what is not an alert at all (not an object)
  */
-export function alertRecord(
-  row: unknown,
-  json: JsonText = Buffer.from(stringifyJson(row)),
-): SourceRecord | undefined {
+export function alertRecord(row: unknown, given?: JsonText): SourceRecord | undefined {
   if (typeof row !== 'object' || row === null || Array.isArray(row)) return undefined;
   const alert = row as Readonly<Record<string, unknown>>;
+  const json = given ?? Buffer.from(stringifyJson(alert));
   const created = timeOf(alert.createdDateTime);
   const updated = timeOf(alert.lastUpdateDateTime) ?? created ?? 0n;
   return {
