@@ -14,7 +14,7 @@ export interface Place {
  * death while waiting for a sink proves nothing.
  */
 export interface Mark {
-  /** Does `work` with the mark standing. */
+  /** Does `work` with the mark standing; within another one, that one stands again after it. */
   during<T>(place: Place, work: () => T): T;
   /** Inside of `during`, before each record. `false`: three starts in a row died of it; leave it alone. */
   touch(cursor: Cursor): boolean;

@@ -12,11 +12,6 @@ export interface Chunk {
   readonly target: string | null;
   readonly records: readonly RelayRecord[];
   readonly ends: readonly Cursor[];
-  /**
-   * Lets go of the bodies that were read: they are several times as large as their texts. Whoever holds on to a record, as one does
-   * until it is confirmed, can look into it all the same; its body is then read again.
-   */
-  release(): void;
 }
 
 export function decodeChunk({ before, target, batches }: RawChunk, mark?: Mark): Chunk {
@@ -31,32 +26,39 @@ export function decodeChunk({ before, target, batches }: RawChunk, mark?: Mark):
   return chunkOf({ before, target, ends }, records, mark);
 }
 
-/** Reads the bodies of records: once, so that what they do to the relay is known to come of reading them (S4). */
+/** So many bodies are read together, with one mark, and are kept until others are. */
+const TOGETHER = 16;
+
+/**
+ * Records whose bodies are read when somebody looks into them. A body is several times as large as its text, and all but the first
+ * look into it lies within the same turn: kept no longer than that it is garbage of the cheap kind, while the record stays until
+ * it is confirmed.
+ */
 export function chunkOf(
   { before, target, ends }: Pick<Chunk, 'before' | 'target' | 'ends'>,
   stored: readonly StoredRecord[],
   mark: Mark = noMark,
 ): Chunk {
-  const first = ends[0] ?? before;
-  let bodies: readonly { readonly mayRead: boolean; readonly body?: JsonObject }[] = mark.during(
-    { first, last: ends.at(-1) ?? first },
-    () =>
-      stored.map(({ json }, at) => {
-        const mayRead = mark.touch(ends[at]!);
-        return { mayRead, body: readBody(json, mayRead) };
-      }),
-  );
+  let read: { readonly from: number; readonly bodies: readonly JsonObject[] } | undefined;
+  const bodyOf = (at: number): JsonObject => {
+    const from = at - (at % TOGETHER);
+    if (read?.from !== from) {
+      const some = stored.slice(from, from + TOGETHER);
+      const place = { first: ends[from]!, last: ends[from + some.length - 1]! };
+      const bodies = mark.during(place, () =>
+        some.map(({ json }, n) => readBody(json, mark.touch(ends[from + n]!))),
+      );
+      read = { from, bodies };
+    }
+    return read.bodies[at - from]!;
+  };
   const records = stored.map(({ json, ...rest }, at) => ({
     ...rest,
     get body() {
-      const { mayRead, body } = bodies[at]!;
-      return body ?? readBody(json, mayRead);
+      return bodyOf(at);
     },
   }));
-  const release = () => {
-    bodies = bodies.map(({ mayRead }) => ({ mayRead }));
-  };
-  return { before, target, records, ends, release };
+  return { before, target, records, ends };
 }
 
 /** At most `limit` records of a chunk that has some after `cursor`. */
@@ -87,11 +89,11 @@ export class ChunkCache {
 
   put(chunk: Chunk): void {
     this.#chunks = [chunk, ...this.#chunks.filter((other) => other !== chunk)];
-    for (const old of this.#chunks.splice(this.capacity)) old.release();
+    this.#chunks.length = Math.min(this.#chunks.length, this.capacity);
   }
 
   clear(): void {
-    for (const old of this.#chunks.splice(0)) old.release();
+    this.#chunks = [];
   }
 
   get size(): number {

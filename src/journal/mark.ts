@@ -50,14 +50,18 @@ export class MarkFile implements Mark {
   }
 
   during<T>(place: Place, work: () => T): T {
+    const outer = { place: this.#place, single: this.#single };
     this.#place = place;
+    this.#single = undefined;
     this.#write(place, 0, MARK_BYTES);
     try {
       return work();
     } finally {
       this.#passed();
-      this.#place = undefined;
-      this.#write(undefined, 0, MARK_BYTES);
+      this.#place = outer.place;
+      this.#single = outer.single;
+      const { single } = outer;
+      this.#write(single ? { ...outer.place, first: single, last: single } : outer.place, 0, MARK_BYTES);
     }
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Mark } from '../../src/core/mark.ts';
 import { type Chunk, ChunkCache, chunkOf, lend } from '../../src/journal/cache.ts';
 import { aRecord } from '../support/records.ts';
@@ -11,7 +11,6 @@ function aChunk(before: { batch: number; index: number }, batches: readonly numb
     target: null,
     records: ends.map(({ batch, index }) => aRecord({}, { id: `${batch}.${index}` })),
     ends,
-    release: vi.fn(),
   };
 }
 
@@ -51,18 +50,6 @@ describe('ChunkCache', () => {
       expect(cache.size).toBe(2);
     }
   });
-
-  it('lets go of the bodies of a chunk that it no longer keeps', () => {
-    const cache = new ChunkCache();
-    const [first, second] = [aChunk({ batch: 1, index: 0 }, [2]), aChunk({ batch: 2, index: 1 }, [3])];
-    cache.put(first);
-    cache.put(second);
-    expect([first.release, second.release].map((release) => vi.mocked(release).mock.calls.length)).toEqual([
-      1, 0,
-    ]);
-    cache.clear();
-    expect(second.release).toHaveBeenCalledOnce();
-  });
 });
 
 describe('chunkOf()', () => {
@@ -72,20 +59,37 @@ describe('chunkOf()', () => {
   const before = { batch: 0, index: -1 };
   const stored = texts.map((json) => ({ ...rest, json }));
 
-  it('reads each body once, and anew for whoever holds on to a record', () => {
-    const chunk = chunkOf({ before, target: null, ends }, stored);
-    const [first] = chunk.records;
+  it('reads a body when it is looked into, and others of its neighbourhood with it', () => {
+    const places: unknown[] = [];
+    const mark: Mark = {
+      during: (place, work) => {
+        places.push(place);
+        return work();
+      },
+      touch: () => true,
+    };
+    const chunk = chunkOf({ before, target: null, ends }, stored, mark);
+    expect(places).toEqual([]);
+    const [first, second] = chunk.records;
     const { body } = first!;
+    expect(second!.body).toEqual({ n: 2 });
     expect(first!.body).toBe(body);
-    chunk.release();
-    expect(first!.body).not.toBe(body);
-    expect(chunk.records.map((record) => record.body)).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(places).toEqual([{ first: ends[0], last: ends[1] }]);
   });
 
-  it('S4: leaves alone what the relay has died of, also later', () => {
+  it('keeps few bodies at a time, and reads one again for whoever comes back to it', () => {
+    const many = Array.from({ length: 100 }, (_, n) => ({ ...rest, json: `{"n":${n}}` }));
+    const places = many.map((_, index) => ({ batch: 1, index }));
+    const { records } = chunkOf({ before, target: null, ends: places }, many);
+    const { body } = records[0]!;
+    expect(records.map((record) => record.body)).toEqual(many.map((_, n) => ({ n })));
+    expect(records[0]!.body).toEqual(body);
+    expect(records[0]!.body).not.toBe(body);
+  });
+
+  it('S4: leaves alone what the relay has died of', () => {
     const mark: Mark = { during: (_, work) => work(), touch: ({ index }) => index === 1 };
     const chunk = chunkOf({ before, target: null, ends }, stored, mark);
-    chunk.release();
     expect(chunk.records.map((record) => record.body)).toEqual([{ unread: '{"n":1}' }, { n: 2 }]);
   });
 });

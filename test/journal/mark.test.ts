@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../src/core/journal.ts';
@@ -51,6 +51,38 @@ function start(
 }
 
 describe('MarkFile', () => {
+  it('S4: knows what was being read within what was being formatted, and which record was formatted when that was over', () => {
+    const read = { first: at(4), last: at(5) };
+    const stands = (work: (mark: MarkFile) => void): unknown => {
+      const mark = new MarkFile(file, collectLog());
+      work(mark);
+      mark.close();
+      return JSON.parse(readFileSync(file, 'utf8').slice(0, 256).trim() || 'null');
+    };
+    let within: unknown;
+    const after = stands((mark) => {
+      mark.during(page, () => {
+        mark.during(read, () => {
+          mark.touch(at(4));
+          within = JSON.parse(readFileSync(file, 'utf8').slice(0, 256));
+        });
+        expect(JSON.parse(readFileSync(file, 'utf8').slice(0, 256))).toEqual(page);
+      });
+    });
+    expect([within, after]).toEqual([read, null]);
+
+    start(4);
+    stands((mark) => {
+      mark.during(page, () => {
+        mark.touch(at(4));
+        const single = { ...page, first: at(4), last: at(4) };
+        expect(JSON.parse(readFileSync(file, 'utf8').slice(0, 256))).toEqual(single);
+        mark.during(read, () => mark.touch(at(5)));
+        expect(JSON.parse(readFileSync(file, 'utf8').slice(0, 256))).toEqual(single);
+      });
+    });
+  });
+
   it('S4: finds the record that a process dies of, and leaves it alone after three starts that died under its mark', () => {
     // Under the mark of the page; then three times under its own.
     for (let count = 0; count < 4; count++) expect(start(6)).toMatchObject({ died: true, left: [] });
