@@ -10,7 +10,8 @@ const MAPPED = /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([\da-f]{1,4}):([\da-f]{1,4}))$/
 
 /** An IP address without its zone; an IPv4-mapped one as IPv4. `undefined` when it is none. */
 export function parseAddress(value: string): Address | undefined {
-  if (isIPv4(value)) return { family: 4, text: value };
+  // Names and nothing are asked about as often, and have no colon.
+  if (!value.includes(':')) return isIPv4(value) ? { family: 4, text: value } : undefined;
   if (!isIPv6(value)) return undefined;
   const text = value.replace(/%.*$/, '').toLowerCase();
   const mapped = MAPPED.exec(text);

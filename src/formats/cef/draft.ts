@@ -14,7 +14,7 @@ export interface Item {
 /** `text` as an item. A semicolon between spaces parts two items: text from outside may not hold one. */
 export function itemOf(text: string): Item {
   const item = shorten(text, MAX_ITEM);
-  return { text: item.text.replaceAll(' ;', ' ,'), cut: item.cut };
+  return item.text.includes(' ;') ? { ...item, text: item.text.replaceAll(' ;', ' ,') } : item;
 }
 
 /**
@@ -69,8 +69,8 @@ export class Draft {
   }
 }
 
-const MAX_INTEGER = 2n ** 31n - 1n;
-const MAX_LONG = 2n ** 63n - 1n;
+const MAX_INTEGER = String(2n ** 31n - 1n);
+const MAX_LONG = String(2n ** 63n - 1n);
 
 function typedAs(type: Exclude<KeyType, 'text' | 'identifier'>, value: string): string | undefined {
   switch (type) {
@@ -89,8 +89,9 @@ function typedAs(type: Exclude<KeyType, 'text' | 'identifier'>, value: string): 
 }
 
 /** Without leading zeros: Elastic reads `010` as eight. */
-function whole(value: string, max: bigint): string | undefined {
+function whole(value: string, max: string): string | undefined {
   if (!/^\d{1,19}$/.test(value)) return undefined;
-  const number = BigInt(value);
-  return number <= max ? String(number) : undefined;
+  const digits = value.startsWith('0') ? value.replace(/^0+(?=\d)/, '') : value;
+  // Of as many digits the larger number is the larger text.
+  return digits.length < max.length || (digits.length === max.length && digits <= max) ? digits : undefined;
 }

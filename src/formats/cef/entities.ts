@@ -106,8 +106,14 @@ const sideByRole: ReadonlyMap<string, Side> = new Map([
 
 /** The side that the roles name; `undefined` when they name none or both. */
 function sideOf(roles: readonly string[]): Side | undefined {
-  const sides = new Set(roles.map((role) => sideByRole.get(role)).filter((side) => side !== undefined));
-  return sides.size === 1 ? [...sides][0] : undefined;
+  let named: Side | undefined;
+  for (const role of roles) {
+    const side = sideByRole.get(role);
+    if (side === undefined) continue;
+    if (named !== undefined && named !== side) return undefined;
+    named = side;
+  }
+  return named;
 }
 
 const roleRanks = ['attacker', 'compromised', 'attacked', 'source', 'destination'];
@@ -138,7 +144,8 @@ function rankOf(
 function remoteParties(found: readonly Found[], serviceSource: string): Found[] {
   const aboutAssets =
     serviceSource === 'microsoftDefenderForEndpoint' || serviceSource === 'microsoftDefenderForCloud';
-  if (!aboutAssets) return [...found];
+  const isRemote = ({ sideless, reading }: Found) => sideless && reading.group === 'address';
+  if (!aboutAssets || !found.some(isRemote)) return [...found];
   const sides = new Map<string, Side>();
   for (const { reading, side } of found) {
     for (const address of reading.addresses ?? []) if (!sides.has(address)) sides.set(address, side);
@@ -147,9 +154,7 @@ function remoteParties(found: readonly Found[], serviceSource: string): Found[] 
   const attacked = hosts.length > 0 && hosts.every(({ side }) => side === 'destination');
   const remote = attacked ? 'source' : 'destination';
   return found.map((entity) =>
-    entity.sideless && entity.reading.group === 'address'
-      ? { ...entity, side: sides.get(entity.reading.value) ?? remote }
-      : entity,
+    isRemote(entity) ? { ...entity, side: sides.get(entity.reading.value) ?? remote } : entity,
   );
 }
 
@@ -161,15 +166,19 @@ const harmed = ['attacked', 'compromised'];
  * of the device that it harmed, it stands on the other side; in cs6 only, when there is a device on that side too.
  */
 function apart(entities: readonly Entity[]): readonly Entity[] {
+  const has = ({ roles }: Entity, some: readonly string[]) => roles.some((role) => some.includes(role));
+  const isEnemys = (entity: Entity) => entity.reading.group === 'address' && has(entity, hostile);
+  if (!entities.some(isEnemys)) return entities;
   const hosts = entities.filter(({ reading }) => reading.group === 'host');
   const own = new Set(hosts.flatMap(({ reading }) => reading.addresses ?? []));
-  const has = ({ roles }: Entity, some: readonly string[]) => roles.some((role) => some.includes(role));
   return entities.map((entity) => {
-    const { group, ...keyless } = entity.reading;
-    if (group !== 'address' || !has(entity, hostile) || own.has(keyless.value)) return entity;
+    if (!isEnemys(entity) || own.has(entity.reading.value)) return entity;
     const host = hosts.find(({ side }) => side === entity.side);
     if (!host || !has(host, harmed) || has(host, hostile)) return entity;
-    if (hosts.some(({ side }) => side !== entity.side)) return { ...entity, reading: keyless };
+    if (hosts.some(({ side }) => side !== entity.side)) {
+      const { group, ...keyless } = entity.reading;
+      return { ...entity, reading: keyless };
+    }
     return { ...entity, side: entity.side === 'source' ? 'destination' : 'source' };
   });
 }
@@ -182,7 +191,20 @@ function firstMessageFirst(entities: readonly Entity[]): readonly Entity[] {
 }
 
 /** What has been told of one thing so far: roles, judgements and notes. */
-type Said = Set<string>;
+class Said {
+  readonly #first: () => readonly string[];
+  #all: Set<string> | undefined;
+
+  constructor(first: () => readonly string[]) {
+    this.#first = first;
+  }
+
+  /** Put together when it is asked for: few things come again. */
+  get all(): Set<string> {
+    this.#all ??= new Set(this.#first());
+    return this.#all;
+  }
+}
 
 /** Who sent and who got a message, and from where, is clear from its keys. */
 const saidByMessage = ['source', 'destination', 'contextual'];
@@ -200,22 +222,28 @@ function once(entities: readonly Entity[]): readonly Entity[] {
     const name = reading.name ?? (hasIds ? '' : `${word}:${reading.value}`);
     const isNamed = !name.endsWith(':') && name !== '';
     const namesake = isNamed ? byName.get(name) : undefined;
-    const before =
-      own.map((id) => byId.get(id)).find(Boolean) ??
-      (namesake?.hasIds && hasIds ? undefined : namesake?.said);
+    const before = saidOfAny(own, byId) ?? (namesake?.hasIds && hasIds ? undefined : namesake?.said);
 
-    const said = before ?? new Set(sayings(entity));
+    const said = before ?? new Said(() => sayings(entity));
     for (const id of own) if (!byId.has(id)) byId.set(id, said);
     if (isNamed && !namesake) byName.set(name, { said, hasIds });
-    if (before) return again(entity, before);
+    if (before) return again(entity, before.all);
     const isMessage = reading.group === 'message';
     // Only the first message fills keys, so only that covers its people.
     if (isMessage && index > 0) return entity;
     for (const id of reading.covers ?? []) {
-      if (!byId.has(id)) byId.set(id, isMessage ? new Set(saidByMessage) : said);
+      if (!byId.has(id)) byId.set(id, isMessage ? new Said(() => saidByMessage) : said);
     }
     return entity;
   });
+}
+
+function saidOfAny(ids: readonly string[], byId: ReadonlyMap<string, Said>): Said | undefined {
+  for (const id of ids) {
+    const said = byId.get(id);
+    if (said) return said;
+  }
+  return undefined;
 }
 
 /** What an entity says besides what it is. */
@@ -227,7 +255,7 @@ function sayings({ roles, verdict, reading }: Entity): readonly string[] {
 const noteText = ([name, value]: Note): string => (value === '' ? '' : `${name}:${value}`);
 
 /** A further sight of something, with the notes that are new. */
-function again(entity: Entity, said: Said): Entity {
+function again(entity: Entity, said: Set<string>): Entity {
   const isNew = (saying: string) => saying !== '' && !said.has(saying);
   const notes = (entity.reading.notes ?? []).filter((note) => isNew(noteText(note)));
   const news = sayings(entity).filter(isNew);

@@ -6,13 +6,16 @@
 /** What may not stand in a line as it is: controls, line and paragraph separators, lone surrogates. */
 const ODD = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 const ODD_RUN = /\r\n|[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/** Most text has none of these, and that is seen much sooner. */
+const BEYOND_ASCII = /[^ -~]/;
 
 /**
  * A value as CEF can carry it: line feeds and carriage returns stay (they have an escape; CRLF is one line
  * feed), every other control or separator becomes a space, a lone surrogate U+FFFD; no blanks round it.
  */
 export function clean(value: string): string {
-  return (ODD.test(value) ? value.replace(ODD_RUN, carried) : value).trim();
+  const isOdd = BEYOND_ASCII.test(value) && ODD.test(value);
+  return (isOdd ? value.replace(ODD_RUN, carried) : value).trim();
 }
 
 function carried(odd: string): string {
@@ -61,6 +64,7 @@ const CUT = '…';
 
 /** {@link clean} text of at most `max` code points; one that was longer ends in `…`. */
 export function shorten(value: string, max: number): { readonly text: string; readonly cut: boolean } {
+  if (value.length <= max) return { text: clean(value), cut: false };
   // A code point is at most two code units, and so is CRLF: a megabyte need not be looked at to the end.
   const enough = 2 * max + 2;
   const start = value.length > enough ? value.trimStart() : value;

@@ -50,12 +50,14 @@ export function classIdOf(alert: Untrusted<Graph.Alert>, by: SignatureId): strin
     detector(text(alert.alertPolicyId)) ||
     slug();
   // An identifier is never cut: two of them could become one.
-  return encodedBytes(id) <= MAX_CLASS_BYTES ? id : shortId(id, 16);
+  return fits(id) ? id : shortId(id, 16);
 }
 
-/** Bytes of a header field with its escapes. */
-function encodedBytes(id: string): number {
-  return id.length > MAX_CLASS_BYTES ? id.length : Buffer.byteLength(id.replace(/[\\|]/g, '$&$&'));
+/** Whether it is short enough as a header field, with its escapes. */
+function fits(id: string): boolean {
+  // A code unit is at most three bytes: hardly any id need be counted.
+  if (3 * id.length <= MAX_CLASS_BYTES) return true;
+  return id.length <= MAX_CLASS_BYTES && Buffer.byteLength(id.replace(/[\\|]/g, '$&$&')) <= MAX_CLASS_BYTES;
 }
 
 function detector(id: string): string {
@@ -94,8 +96,11 @@ const MAX_EXTERNAL_ID = 40;
 /** The id, or for one that is too long a short one that is the same every time, so that receivers can de-duplicate. */
 export function externalIdOf(id: string): string {
   const whole = clean(id);
-  const fits = whole.length <= 2 * MAX_EXTERNAL_ID && Array.from(whole).length <= MAX_EXTERNAL_ID;
-  return fits ? whole : shortId(id, 23);
+  return hasAtMost(MAX_EXTERNAL_ID, whole) ? whole : shortId(id, 23);
+}
+
+function hasAtMost(max: number, text: string): boolean {
+  return text.length <= max || (text.length <= 2 * max && Array.from(text).length <= max);
 }
 
 /** The first `start` characters, `~`, and 16 hexadecimal digits of the SHA-256. */

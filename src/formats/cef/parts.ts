@@ -58,32 +58,43 @@ interface Piece {
  * shortened.
  */
 export function renderParts(event: Event, telling: Telling, encoder: Encoder, maxBytes: number): string[] {
-  const pieces = new Map<Key, string>();
-  for (const [key, value] of event.draft.values) pieces.set(key, pairOf(key, value, event.draft, encoder));
-  const job = { event, telling, encoder, pieces, budget: Math.max(MIN_BYTES, Math.floor(maxBytes) || 0) };
-  return renderOne(job) ?? renderMany(job);
+  const job = { event, telling, encoder, budget: Math.max(MIN_BYTES, Math.floor(maxBytes) || 0) };
+  return renderOne(job) ?? renderMany({ ...job, pieces: piecesOf(event.draft, encoder) });
 }
 
 interface Job {
   readonly event: Event;
   readonly telling: Telling;
   readonly encoder: Encoder;
-  /** What the draft holds, as it stands in the line. */
-  readonly pieces: ReadonlyMap<Key, string>;
   /** Most bytes of a line. */
   readonly budget: number;
 }
 
-function pairOf(key: Key, value: string, draft: Draft, encoder: Encoder): string {
-  const label = key === 'cs5' ? draft.cs5Label : dictionary[key].label;
-  const pair = `${key}=${encoder.value(value)}`;
-  return label ? `${key}Label=${label} ${pair}` : pair;
+interface LargeJob extends Job {
+  readonly pieces: ReadonlyMap<Key, string>;
 }
 
-function headerOf(event: Event, name: string, encoder: Encoder): string {
+/** What the draft holds, as it stands in the line. */
+function piecesOf(draft: Draft, encoder: Encoder): ReadonlyMap<Key, string> {
+  const pieces = new Map<Key, string>();
+  for (const [key, value] of draft.values) pieces.set(key, pairOf(key, value, draft, encoder));
+  return pieces;
+}
+
+function pairOf(key: Key, value: string, draft: Draft, encoder: Encoder): string {
+  const { label, type } = dictionary[key];
+  const isText = type === 'text' || type === 'identifier';
+  return frameOf(key, key === 'cs5' ? draft.cs5Label : label) + (isText ? encoder.value(value) : value);
+}
+
+/** What stands before a value. */
+function frameOf(key: Key, label?: string): string {
+  return label ? `${key}Label=${label} ${key}=` : `${key}=`;
+}
+
+function headerOf(event: Event, name: string, { header }: Encoder): string {
   const { vendor, product, classId, severity } = event;
-  const fields = [vendor, product, MAPPING_VERSION, classId, name].map((field) => encoder.header(field));
-  return `CEF:0|${fields.join('|')}|${severity}|`;
+  return `CEF:0|${header(vendor)}|${header(product)}|${MAPPING_VERSION}|${header(classId)}|${header(name)}|${severity}|`;
 }
 
 /** The pieces that only the moment of sending knows. */
@@ -110,35 +121,40 @@ function growth({ stream, sequence, sent }: Telling): number {
   );
 }
 
-function lineOf(header: string, ...pieces: readonly ReadonlyMap<Key, string>[]): string {
-  let line = header;
+function lineOf(header: string, pieceOf: (key: Key) => string | undefined): string {
+  const pieces: string[] = [];
   for (const key of keys) {
-    for (const some of pieces) {
-      const piece = some.get(key);
-      if (piece !== undefined) line += line === header ? piece : ` ${piece}`;
-    }
+    const piece = pieceOf(key);
+    if (piece !== undefined) pieces.push(piece);
   }
-  return line;
+  return header + pieces.join(' ');
 }
 
 /** The whole event in one line, if it has room for that. */
-function renderOne({ event, telling, encoder, budget, pieces }: Job): string[] | undefined {
+function renderOne({ event, telling, encoder, budget }: Job): string[] | undefined {
   const { draft } = event;
-  const shortened = draft.shortened.size + draft.items.filter((item) => item.cut).length;
-  const all = draft.items.map((item) => item.text);
+  let shortened = draft.shortened.size;
+  const all: string[] = [];
+  for (const { text, cut } of draft.items) {
+    all.push(text);
+    if (cut) shortened += 1;
+  }
   if (shortened > 0) all.push(`${TRUNCATED}${shortened}`);
   const evidence = all.join(SEPARATOR);
   if (evidence.length > MAX_CS6) return undefined;
   const told = tellingPieces(telling, 0, 1);
   if (evidence !== '') told.set('cs6', pairOf('cs6', evidence, draft, encoder));
-  const line = lineOf(headerOf(event, event.name, encoder), pieces, told);
+  const line = lineOf(headerOf(event, event.name, encoder), (key) => {
+    const value = draft.values.get(key);
+    return value === undefined ? told.get(key) : pairOf(key, value, draft, encoder);
+  });
   // A code unit is at most three bytes: most lines need not be counted.
   const most = 3 * line.length + growth(telling);
   if (most > budget && Buffer.byteLength(line) + growth(telling) > budget) return undefined;
   return [line];
 }
 
-function renderMany(job: Job): string[] {
+function renderMany(job: LargeJob): string[] {
   const { event, telling, encoder } = job;
   const { header, always, moved, room, nameCut } = makeRoom(job);
   const { flow, shortened } = flowOf(job, moved, room);
@@ -150,7 +166,7 @@ function renderMany(job: Job): string[] {
     if (count > 0) evidence.push(`${TRUNCATED}${count}`);
     for (const { key, text } of part) if (key !== 'cs6') own.set(key, text);
     if (evidence.length > 0) own.set('cs6', pairOf('cs6', evidence.join(SEPARATOR), event.draft, encoder));
-    return lineOf(header, always, own);
+    return lineOf(header, (key) => always.get(key) ?? own.get(key));
   });
 }
 
@@ -164,13 +180,14 @@ interface Frame {
   readonly nameCut: boolean;
 }
 
-function makeRoom({ event, telling, encoder, budget, pieces }: Job): Frame {
+function makeRoom({ event, telling, encoder, budget, pieces }: LargeJob): Frame {
   const always = new Map([...pieces].filter(([key]) => dictionary[key].in !== 'flow'));
   // Room for the numbers, and for what cs6 has round its items.
   const evidenceFrame = pairOf('cs6', '', event.draft, encoder).length + 1 + TRUNCATED_BYTES;
   const set = growth(telling) + PART_BYTES + evidenceFrame;
+  const told = tellingPieces(telling, 0, 1);
   const sizeWith = (header: string) =>
-    Buffer.byteLength(lineOf(header, always, tellingPieces(telling, 0, 1))) + set;
+    Buffer.byteLength(lineOf(header, (key) => always.get(key) ?? told.get(key))) + set;
 
   // A quarter is for what stands in one part only, so that there are not too many of them.
   const target = Math.floor((budget * 3) / 4);
@@ -198,7 +215,7 @@ function makeRoom({ event, telling, encoder, budget, pieces }: Job): Frame {
 
 /** What stands in one part only, in order and each small enough for one; and how many fields had to be shortened. */
 function flowOf(
-  { event, encoder, pieces }: Job,
+  { event, encoder, pieces }: LargeJob,
   moved: readonly Key[],
   room: number,
 ): { readonly flow: readonly Piece[]; readonly shortened: number } {

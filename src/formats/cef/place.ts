@@ -6,7 +6,7 @@ import type { Claim, Group, Note, Side, Slot } from './evidence/reading.ts';
 import { known } from './read.ts';
 
 /** The keys of a slot on either side. */
-const keysOf: Readonly<Record<Exclude<Slot, 'address'>, Readonly<Record<Side, Key>>>> = {
+const sidedKeys = {
   host: { source: 'shost', destination: 'dhost' },
   dnsDomain: { source: 'sourceDnsDomain', destination: 'destinationDnsDomain' },
   translated: { source: 'sourceTranslatedAddress', destination: 'destinationTranslatedAddress' },
@@ -15,7 +15,9 @@ const keysOf: Readonly<Record<Exclude<Slot, 'address'>, Readonly<Record<Side, Ke
   user: { source: 'suser', destination: 'duser' },
   userId: { source: 'suid', destination: 'duid' },
   ntDomain: { source: 'sntdom', destination: 'dntdom' },
-};
+} as const satisfies Record<Exclude<Slot, 'address'>, Readonly<Record<Side, Key>>>;
+
+const keysOf: Readonly<Partial<Record<Slot | Key, Readonly<Record<Side, Key>>>>> = sidedKeys;
 
 const sides = ['source', 'destination'] as const;
 
@@ -24,7 +26,7 @@ const addressKeys = ['src', 'dst', 'c6a2', 'c6a3'] as const;
 const sided: ReadonlySet<Group> = new Set(['user', 'host', 'nic', 'address']);
 
 function keyFor(to: Slot | Key, value: string, side: Side): Key {
-  if (to !== 'address') return to in keysOf ? keysOf[to as keyof typeof keysOf][side] : (to as Key);
+  if (to !== 'address') return keysOf[to]?.[side] ?? (to as Key);
   const isSource = side === 'source';
   return parseAddress(value)?.family === 6 ? (isSource ? 'c6a2' : 'c6a3') : isSource ? 'src' : 'dst';
 }
@@ -35,7 +37,8 @@ function keyFor(to: Slot | Key, value: string, side: Side): Key {
  */
 export function place(entities: readonly Entity[], draft: Draft): void {
   const placed = new Set<Entity>();
-  const taken = new Set<string>();
+  /** Groups that exist on one side only stand among those of the source. */
+  const taken = { source: new Set<Group | Key>(), destination: new Set<Group | Key>() };
 
   const tryToPlace = (entity: Entity): void => {
     const { group, claims = [], cs5Label } = entity.reading;
@@ -44,9 +47,10 @@ export function place(entities: readonly Entity[], draft: Draft): void {
     if (!first && group !== 'connection') return;
     const key = first && keyFor(first[0], first[1], first[2] ?? entity.side);
     // The families have keys of their own.
-    const lock = `${group}/${sided.has(group) ? entity.side : ''}/${group === 'address' ? key : ''}`;
-    if (taken.has(lock) || (key && draft.has(key))) return;
-    taken.add(lock);
+    const lock = (group === 'address' && key) || group;
+    const locks = taken[sided.has(group) ? entity.side : 'source'];
+    if (locks.has(lock) || (key && draft.has(key))) return;
+    locks.add(lock);
     placed.add(entity);
     fill(draft, claims, entity.side, cs5Label);
   };
@@ -56,7 +60,7 @@ export function place(entities: readonly Entity[], draft: Draft): void {
     if (placed.has(entity)) fill(draft, entity.reading.extras ?? [], entity.side, entity.reading.cs5Label);
   }
   for (const entity of entities) if (entity.again) fillUser(entity, draft);
-  if (!taken.has('file//')) {
+  if (!taken.source.has('file')) {
     const image = entities.find((entity) => placed.has(entity) && entity.reading.fileClaims);
     fill(draft, image?.reading.fileClaims ?? [], 'source');
   }
@@ -69,9 +73,11 @@ export function place(entities: readonly Entity[], draft: Draft): void {
   for (const entity of entities) {
     if (!isTold(entity)) continue;
     const where = sided.has(entity.reading.group ?? 'message') && entity.side === 'destination';
-    for (const [name, value] of [...lostAddress(entity, entities, draft), ...(entity.reading.notes ?? [])]) {
+    const tell = ([name, value]: Note) => {
       if (value !== '') draft.item(`${name}:${value}${where ? '[destination]' : ''}`);
-    }
+    };
+    tell(['ip', lostAddress(entity, entities, draft)]);
+    entity.reading.notes?.forEach(tell);
   }
 }
 
@@ -80,21 +86,21 @@ function fillUser({ reading }: Entity, draft: Draft): void {
   if (reading.group !== 'user') return;
   const name = reading.claims?.find(([to]) => to === 'user')?.[1].toLowerCase();
   for (const side of sides) {
-    if (name && draft.values.get(keysOf.user[side])?.toLowerCase() === name) {
+    if (name && draft.values.get(sidedKeys.user[side])?.toLowerCase() === name) {
       fill(draft, reading.claims ?? [], side);
     }
   }
 }
 
-/** The address of a device that has its keys, but whose address key another had before it. */
-function lostAddress({ reading, side }: Entity, entities: readonly Entity[], draft: Draft): readonly Note[] {
-  if (reading.group !== 'host') return [];
+/** The address of a device that has its keys, but whose address key another had before it; else empty. */
+function lostAddress({ reading, side }: Entity, entities: readonly Entity[], draft: Draft): string {
+  if (reading.group !== 'host') return '';
   const address = reading.extras?.find(([to]) => to === 'address')?.[1] ?? '';
   const isTold =
     stands(address, draft) ||
     !draft.has(keyFor('address', address, side)) ||
     entities.some(({ word, reading }) => word === 'ip' && reading.value === address);
-  return isTold ? [] : [['ip', address]];
+  return isTold ? '' : address;
 }
 
 function fill(draft: Draft, claims: readonly Claim[], entitySide: Side, cs5Label?: string): void {

@@ -35,8 +35,12 @@ export function text(value: Json | undefined): string {
 
 /** The texts of an array that are not empty; a bare text counts as an array of one. */
 export function texts(value: Json | undefined): readonly string[] {
-  const items = Array.isArray(value) ? value : [value];
-  return items.map(text).filter((item) => item !== '');
+  const found: string[] = [];
+  for (const item of Array.isArray(value) ? value : [value]) {
+    const said = text(item);
+    if (said !== '') found.push(said);
+  }
+  return found;
 }
 
 /** {@link text}, or empty when it is Graph's word for "not known". */

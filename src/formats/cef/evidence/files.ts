@@ -1,43 +1,46 @@
 import type { SecurityNamespace as Graph } from '@microsoft/microsoft-graph-types';
 import type { Json } from '../../../core/record.ts';
-import { known, object, text } from '../read.ts';
+import { known, object, text, type Untrusted } from '../read.ts';
 import { type Claim, ids, type Note, type Reading } from './reading.ts';
+
+type Details = Untrusted<Graph.FileDetails>;
 
 export function file(raw: Json | undefined): Reading {
   const file = object<Graph.FileEvidence>(raw);
   const details = object<Graph.FileDetails>(file.fileDetails);
   const path = fullPath(details.filePath, details.fileName);
-  const hash = hashesOf(details)[0];
+  const hashes = hashesOf(details);
+  const [hash, ...weaker] = hashes;
   const name = text(details.fileName) || path;
   return {
     value: name || (hash?.[1] ?? ''),
     ids: ids(['file', `${text(file.mdeDeviceId)}/${path}/${hash?.[1] ?? ''}`]),
-    covers: ids(...hashesOf(details).map(([, value]) => ['hash', value] as const)),
+    covers: ids(...hashes.map(([, value]) => ['hash', value] as const)),
     group: 'file',
-    claims: fileClaims(details),
-    notes: [...hashesOf(details).slice(1), ['publisher', text(details.filePublisher)]],
+    claims: fileClaims(details, path, hash),
+    notes: [...weaker, ['publisher', text(details.filePublisher)]],
     details: [...(hash ? [hash] : []), ['path', path === name ? '' : path]],
     action: known(file.detectionStatus),
   };
 }
 
-function fileClaims(details: ReturnType<typeof object<Graph.FileDetails>>): readonly Claim[] {
+function fileClaims(details: Details, path: string, hash: Note | undefined): readonly Claim[] {
   return [
     ['fname', text(details.fileName)],
-    ['filePath', text(details.filePath) && fullPath(details.filePath, details.fileName)],
-    ['fileHash', hashesOf(details)[0]?.[1] ?? ''],
+    ['filePath', text(details.filePath) && path],
+    ['fileHash', hash?.[1] ?? ''],
     ['fsize', text(details.fileSize)],
   ];
 }
 
 /** The hashes there are, the strongest first. */
-function hashesOf(details: ReturnType<typeof object<Graph.FileDetails>>): readonly Note[] {
-  const hashes: Note[] = [
-    ['sha256', text(details.sha256)],
-    ['sha1', text(details.sha1)],
-    ['md5', text(details.md5)],
-  ];
-  return hashes.filter(([, hash]) => hash !== '');
+function hashesOf(details: Details): readonly Note[] {
+  const hashes: Note[] = [];
+  for (const algorithm of ['sha256', 'sha1', 'md5'] as const) {
+    const hash = text(details[algorithm]);
+    if (hash !== '') hashes.push([algorithm, hash]);
+  }
+  return hashes;
 }
 
 /** Graph gives the folder; CEF wants it with the file's name. */
@@ -85,7 +88,7 @@ export function process(raw: Json | undefined): Reading {
       ['cs5', commandLine],
     ],
     cs5Label: 'commandLine',
-    fileClaims: fileClaims(image),
+    fileClaims: fileClaims(image, path, hashesOf(image)[0]),
     notes: [
       ['parent', withPid(text(parent.fileName) || text(parent.filePath), text(process.parentProcessId))],
     ],

@@ -89,7 +89,9 @@ export interface Reading {
 
 /** Ids in one form: `kind:value` in lower case, the empty ones left out. */
 export function ids(...pairs: readonly (readonly [kind: string, value: string])[]): readonly string[] {
-  return pairs.filter(([, value]) => value !== '').map(([kind, value]) => `${kind}:${value.toLowerCase()}`);
+  const found: string[] = [];
+  for (const [kind, value] of pairs) if (value !== '') found.push(`${kind}:${value.toLowerCase()}`);
+  return found;
 }
 
 /** All elements of an array as nested evidence of one type. */
