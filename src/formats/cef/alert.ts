@@ -71,7 +71,10 @@ function date(raw: Json | undefined): string {
 }
 
 function timestamp(ms: number): string {
-  return ms > 0 && Number.isFinite(ms) ? String(Math.trunc(ms)) : '';
+  if (!(ms > 0 && Number.isFinite(ms))) return '';
+  const whole = Math.trunc(ms);
+  // An integer of so many digits is written much sooner than a double.
+  return String(Number.isSafeInteger(whole) ? BigInt(whole) : whole);
 }
 
 /** Graph also keeps these in `additionalData`. */

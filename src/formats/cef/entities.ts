@@ -1,6 +1,6 @@
 import type { Json } from '../../core/record.ts';
 import type { Note, Reading, Side } from './evidence/reading.ts';
-import { readEvidence } from './evidence/types.ts';
+import { readEvidence, types } from './evidence/types.ts';
 import { list, object, text, texts } from './read.ts';
 
 /** A piece of evidence, top-level or nested. */
@@ -30,6 +30,10 @@ const MAX_DEPTH = 6;
 
 const PREFIX = '#microsoft.graph.security.';
 const SUFFIX = 'Evidence';
+/** Each type that we know to read, by Graph's whole name of it. */
+const typesByName: ReadonlyMap<string, string> = new Map(
+  types.map((type) => [`${PREFIX}${type}${SUFFIX}`, type]),
+);
 
 interface Found extends Entity {
   readonly rank: number;
@@ -81,6 +85,8 @@ export function readEvidenceOf(raw: Json | undefined, serviceSource: string): Ev
 /** `deviceEvidence` → `device`. Only what can be a name: it comes from outside too. */
 function typeOf(raw: Json | undefined): string {
   const type = text(raw);
+  const common = typesByName.get(type);
+  if (common) return common;
   const start = type.startsWith(PREFIX) ? PREFIX.length : 0;
   const name = type.slice(start, type.endsWith(SUFFIX) ? -SUFFIX.length : undefined);
   return /^\w{1,64}$/.test(name) ? name : '';

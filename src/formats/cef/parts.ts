@@ -122,12 +122,12 @@ function growth({ stream, sequence, sent }: Telling): number {
 }
 
 function lineOf(header: string, pieceOf: (key: Key) => string | undefined): string {
-  const pieces: string[] = [];
+  let line = header;
   for (const key of keys) {
     const piece = pieceOf(key);
-    if (piece !== undefined) pieces.push(piece);
+    if (piece !== undefined) line += line === header ? piece : ` ${piece}`;
   }
-  return header + pieces.join(' ');
+  return line;
 }
 
 /** The whole event in one line, if it has room for that. */

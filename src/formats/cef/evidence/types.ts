@@ -45,6 +45,9 @@ const readers: ReadonlyMap<string, (raw: Json | undefined) => Reading> = new Map
   ...cloud,
 ]);
 
+/** The types that we know to read. */
+export const types: readonly string[] = [...readers.keys()];
+
 /** Evidence of any type; one that says nothing we know to read is shown as it came, in short. */
 export function readEvidence(type: string, raw: Json | undefined): Reading {
   const reading = readers.get(type)?.(raw);
