@@ -2,6 +2,7 @@ import { compareCursors } from '../core/cursor.ts';
 import type { Cursor, Loan } from '../core/journal.ts';
 import { type Mark, noMark } from '../core/mark.ts';
 import type { JsonObject, RelayRecord } from '../core/record.ts';
+import type { JsonText } from '../lib/json.ts';
 import { readBody, readRecords, type StoredRecord } from './batch.ts';
 import type { RawChunk } from './protocol.ts';
 
@@ -26,39 +27,75 @@ export function decodeChunk({ before, target, batches }: RawChunk, mark?: Mark):
   return chunkOf({ before, target, ends }, records, mark);
 }
 
-/** So many bodies are read together, with one mark, and are kept until others are. */
-const TOGETHER = 16;
-
-/**
- * Records whose bodies are read when somebody looks into them. A body is several times as large as its text, and all but the first
- * look into it lies within the same turn: kept no longer than that it is garbage of the cheap kind, while the record stays until
- * it is confirmed.
- */
+/** Records whose bodies are read when somebody looks into them. */
 export function chunkOf(
   { before, target, ends }: Pick<Chunk, 'before' | 'target' | 'ends'>,
   stored: readonly StoredRecord[],
   mark: Mark = noMark,
 ): Chunk {
-  let read: { readonly from: number; readonly bodies: readonly JsonObject[] } | undefined;
-  const bodyOf = (at: number): JsonObject => {
-    const from = at - (at % TOGETHER);
-    if (read?.from !== from) {
-      const some = stored.slice(from, from + TOGETHER);
-      const place = { first: ends[from]!, last: ends[from + some.length - 1]! };
-      const bodies = mark.during(place, () =>
-        some.map(({ json }, n) => readBody(json, mark.touch(ends[from + n]!))),
-      );
-      read = { from, bodies };
-    }
-    return read.bodies[at - from]!;
-  };
-  const records = stored.map(({ json, ...rest }, at) => ({
-    ...rest,
-    get body() {
-      return bodyOf(at);
-    },
-  }));
+  const bodies = new Bodies(
+    stored.map(({ json }) => json),
+    ends,
+    mark,
+  );
+  const records = stored.map(({ json: _, ...rest }, at) => new HeldRecord(rest, bodies, at).asRecord());
   return { before, target, records, ends };
+}
+
+/** So many bodies are read together, with one mark, and are kept until others are. */
+const TOGETHER = 16;
+
+/**
+ * A body is several times as large as its text, and all but the first look into it lies within the same turn: kept no longer
+ * than that it is garbage of the cheap kind, while the record stays until it is confirmed.
+ */
+class Bodies {
+  readonly #texts: readonly JsonText[];
+  readonly #ends: readonly Cursor[];
+  readonly #mark: Mark;
+  #from = -1;
+  #read: readonly JsonObject[] = [];
+
+  constructor(texts: readonly JsonText[], ends: readonly Cursor[], mark: Mark) {
+    this.#texts = texts;
+    this.#ends = ends;
+    this.#mark = mark;
+  }
+
+  at(index: number): JsonObject {
+    const from = index - (index % TOGETHER);
+    if (from !== this.#from) {
+      const ends = this.#ends.slice(from, from + TOGETHER);
+      this.#read = this.#mark.during({ first: ends[0]!, last: ends.at(-1)! }, () =>
+        ends.map((end, n) => readBody(this.#texts[from + n]!, this.#mark.touch(end))),
+      );
+      this.#from = from;
+    }
+    return this.#read[index - from]!;
+  }
+}
+
+/** One accessor for all: with one each, every record would be of a kind of its own to the engine, at a kilobyte each. */
+class HeldRecord {
+  static readonly #body = {
+    enumerable: true,
+    get(this: HeldRecord) {
+      return this.#bodies.at(this.#at);
+    },
+  };
+  readonly #bodies: Bodies;
+  readonly #at: number;
+
+  constructor(rest: Omit<StoredRecord, 'json'>, bodies: Bodies, at: number) {
+    this.#bodies = bodies;
+    this.#at = at;
+    Object.assign(this, rest);
+    Object.defineProperty(this, 'body', HeldRecord.#body);
+  }
+
+  asRecord(): RelayRecord {
+    return this as unknown as RelayRecord;
+  }
 }
 
 /** At most `limit` records of a chunk that has some after `cursor`. */
