@@ -16,8 +16,8 @@ const STARTED_BY = 'DEFENDER_RELAY_STARTED_BY';
  * until there are some hundred megabytes of it. What each does: docs/deployment.md.
  */
 const SPARING = {
-  flags: ['--max-semi-space-size=4', '--heap-growing-percent=20'],
-  env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '32768' },
+  flags: ['--max-semi-space-size=2', '--heap-growing-percent=20'],
+  env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '1048576' },
 };
 
 /** Of what runs for long; whoever says by hand how large the young heap may be is left alone. */

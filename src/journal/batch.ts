@@ -102,19 +102,19 @@ export function decodeRecords(format: number, data: Uint8Array): RelayRecord[] {
 
 const LINE_FEED = 10;
 
-function* cutBytes({ buffer, byteOffset, length }: Uint8Array): Generator<{ head: Head; json: JsonText }> {
+function* cutBytes({ buffer, byteOffset, length }: Uint8Array): Generator<{ head: Head; json: string }> {
   const data = Buffer.from(buffer, byteOffset, length);
   for (let at = 0; at < data.length; ) {
     const bodyAt = data.indexOf(LINE_FEED, at) + 1;
     const head = JSON.parse(data.toString('utf8', at, bodyAt)) as Head;
     const end = bodyAt + head[10];
-    yield { head, json: data.subarray(bodyAt, end) };
+    yield { head, json: data.toString('utf8', bodyAt, end) };
     at = end + 1;
   }
 }
 
 /** Formats 1 and 2. */
-function* cutText(data: Uint8Array): Generator<{ head: Head; json: JsonText }> {
+function* cutText(data: Uint8Array): Generator<{ head: Head; json: string }> {
   const text = Buffer.from(data).toString('utf8');
   for (let at = 0; at < text.length; ) {
     const bodyAt = text.indexOf('\n', at) + 1;
@@ -185,8 +185,8 @@ export function decompress(data: Uint8Array, bytes: number): Uint8Array {
   return zstdDecompressSync(data, { chunkSize: Math.max(bytes + 1, LEAST_PIECE) });
 }
 
-/** Smaller ones Node takes from memory that others share. */
-const LEAST_PIECE = 2 ** 14;
+/** Smaller ones Node takes from memory that others share, and that cannot be moved to another thread. */
+const LEAST_PIECE = 2 ** 16;
 
 /**
  * Hash over all columns of a row, 128 bits in hex. SQLite does not notice a flipped bit in a value, and a quarter

@@ -6,8 +6,10 @@ import { MAX_BYTES, MAX_RECORDS, type StoredRecord } from './batch.ts';
 import { type Chunk, chunkOf } from './cache.ts';
 import type { Kept } from './protocol.ts';
 
-/** Most text kept; a page of a source has half of that. */
-const MOST_KEPT = 2 ** 23;
+/** Most that is kept, as far as it is known: a page of a source with large records, or some thousands of small ones. */
+const MOST_KEPT = 6 * 2 ** 20;
+/** What a record takes beside its text. */
+const RECORD_BYTES = 1_000;
 
 interface Run {
   readonly before: Cursor;
@@ -48,7 +50,7 @@ export class Fresh {
       if (isFull && records.length > 0) break;
       records.push({ ...record, outcome, unrevised, ...(changed && { changed }) });
       ends.push(place);
-      bytes += record.json.length;
+      bytes += record.json.length + RECORD_BYTES;
     }
     return { before, records, ends, bytes };
   }

@@ -69,12 +69,31 @@ export class Caller<M extends Methods<M>, N> {
   }
 }
 
+/** An answer whose memory goes with it: it is not copied, and is gone at this end. */
+export class Moving<T> {
+  readonly value: T;
+  readonly memory: readonly ArrayBuffer[];
+
+  constructor(value: T, memory: readonly ArrayBuffer[]) {
+    this.value = value;
+    this.memory = memory;
+  }
+}
+
+/** The same methods; each may let its answer move. */
+type Served<M extends Methods<M>> = {
+  [K in keyof M]: (argument: Parameters<M[K]>[0]) => ReturnType<M[K]> | Moving<ReturnType<M[K]>>;
+};
+
 /** Answers the calls that come in at `port`. Of an error message, stack and name arrive. */
-export function serve<M extends Methods<M>>(port: Port, methods: M): void {
+export function serve<M extends Methods<M>>(port: Port, methods: Served<M>): void {
   port.on('message', ({ call, method, argument }: Call) => {
     const answer = async () => methods[method as keyof M](argument as never);
     answer().then(
-      (value) => port.postMessage({ answer: call, value } satisfies Answer),
+      (value: unknown) => {
+        if (!(value instanceof Moving)) port.postMessage({ answer: call, value } satisfies Answer);
+        else port.postMessage({ answer: call, value: value.value } satisfies Answer, [...value.memory]);
+      },
       (error) => {
         const named = error instanceof Error ? { name: error.name } : {};
         port.postMessage({ answer: call, error, ...named } satisfies Answer);

@@ -10,7 +10,7 @@ import { systemClock } from './clock.ts';
 import { lockDirectory, makeDatabase, pathsIn, prepareDirectory } from './database.ts';
 import { Healing } from './healing.ts';
 import type { JournalMethods, JournalNotice } from './protocol.ts';
-import { notifier, serve } from './rpc.ts';
+import { Moving, notifier, serve } from './rpc.ts';
 import { type OpenOptions, openStore, type Store } from './store.ts';
 import { isFull, journalError } from './trouble.ts';
 
@@ -112,7 +112,14 @@ serve<JournalMethods>(port, {
   tell: (notes) => write((store) => store.tell(notes)),
   tellCoverage: () => write((store) => store.tellCoverage()),
   follows: ({ sink, ids }) => guarded((store) => store.follows(sink, ids)),
-  read: (cursor) => guarded((store) => store.read(cursor)),
+  read(cursor) {
+    const chunk = guarded((store) => store.read(cursor));
+    // Left behind, they would be garbage that this thread does not look for: they are outside of its heap.
+    const memory = chunk?.batches.flatMap(({ data: { buffer } }) =>
+      buffer instanceof ArrayBuffer ? buffer : [],
+    );
+    return new Moving(chunk, memory ?? []);
+  },
   compare: (window) => guarded((store) => store.compare(window)),
   repair(missing) {
     healing?.checkRoom();

@@ -71,7 +71,7 @@ describe('Fresh', () => {
     );
   });
 
-  it('keeps the newest, up to eight million characters, and forgets all at a word', () => {
+  it('keeps the newest, up to six megabytes, and forgets all at a word', () => {
     const fresh = new Fresh();
     for (let batch = 1; batch <= 30; batch++) {
       const page = aPage([aSourceRecord({ id: `a${batch}`, heavy: heavy.repeat(3) })]);
@@ -79,7 +79,7 @@ describe('Fresh', () => {
       fresh.put(page, { new: 1, duplicate: 0, filtered: 0, told, before: { batch: batch - 1, index: 0 } });
     }
     expect(fresh.find({ batch: 29, index: 0 })?.records).toMatchObject([{ id: 'a30' }]);
-    expect(fresh.find({ batch: 12, index: 0 })?.records).toMatchObject([{ id: 'a13' }, { id: 'a14' }]);
+    expect(fresh.find({ batch: 17, index: 0 })?.records).toMatchObject([{ id: 'a18' }, { id: 'a19' }]);
     expect(fresh.find({ batch: 1, index: 0 })).toBeUndefined();
     expect(fresh.find({ batch: 30, index: 0 })).toBeUndefined();
     fresh.clear();
