@@ -131,7 +131,7 @@ describe('main.js', () => {
     it('begins anew as the same process', async () => {
       const [before, after, ...more] = await linesOf(run);
       expect(before).toMatch(/^\d+ undefined$/);
-      expect(after).toMatch(/^\d+ 2 --max-semi-space-size=4 --heap-growing-percent=20$/);
+      expect(after).toMatch(/^\d+ 2 --max-semi-space-size=2 --heap-growing-percent=20$/);
       expect(more).toEqual([]);
     });
 
