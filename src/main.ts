@@ -17,7 +17,7 @@ const STARTED_BY = 'DEFENDER_RELAY_STARTED_BY';
  */
 const SPARING = {
   flags: ['--max-semi-space-size=2', '--heap-growing-percent=20'],
-  env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '1048576' },
+  env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '8388608' },
 };
 
 /** Of what runs for long; whoever says by hand how large the young heap may be is left alone. */

@@ -1,5 +1,5 @@
-/** Large enough for many, small enough for one that is still in use not to hold on to much. */
-const SLAB_BYTES = 2 ** 18;
+/** Small enough for the memory of those that are garbage to be used again at once (decision 15), and not to be held on to by one that is not. */
+const SLAB_BYTES = 2 ** 16;
 
 let slab = new SharedArrayBuffer(0);
 let used = 0;
