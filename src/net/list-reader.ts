@@ -21,6 +21,8 @@ const LIST_END = ']';
 const HOLE = '\u0000rows';
 /** What comes before the rows is short; the longest link is some kilobytes. */
 const MOST_HEAD = 2 ** 16;
+/** Room for some rows and what comes at a time. */
+const FIRST_MEMORY = 2 ** 16;
 /** In a text like Graph's the first place that looks like the end of a row is one. */
 const MOST_WRONG = 8;
 
@@ -41,13 +43,19 @@ export class ListReader<T> implements BodyReader {
   /** Of the rows that are cut off. */
   readonly #texts: Uint8Array[] = [];
   readonly #rows: T[] = [];
-  /** Begins where the next row begins, or with the head. */
-  #rest: Buffer = Buffer.alloc(0);
+  /** Where what comes is put, over and over: new memory for it would cost more than reading it. */
+  #memory: Buffer = Buffer.allocUnsafeSlow(FIRST_MEMORY);
+  #used = 0;
+  /** Where in it the next row begins. */
+  #start = 0;
+  /** Where in it the end of that row may be: before, there is none. */
+  #from = 0;
+  /** Places that looked like the end of that row, and were not. */
+  #wrong = 0;
   /** What stands between two rows and at the beginning of the second; `undefined` as long as that is not known. */
   #border: Buffer | undefined;
   /** It is not read row by row (any more). */
   #isWhole = false;
-  readonly #chunks: Buffer[] = [];
 
   constructor(rowOf: RowOf<T>) {
     this.#rowOf = rowOf;
@@ -55,19 +63,17 @@ export class ListReader<T> implements BodyReader {
 
   push(chunk: Buffer): void {
     this.bytes += chunk.length;
-    if (this.#isWhole) {
-      this.#chunks.push(chunk);
-      return;
-    }
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    if (this.#border || this.#begin()) this.#cut(this.#border!);
+    this.#keep(chunk);
+    if (this.#isWhole) return;
+    this.#border ??= this.#begin();
+    if (this.#border) this.#cut(this.#border);
   }
 
   /** All that has come, as it came. */
   text(): string {
     const comma = Buffer.from(',');
     const rows = this.#texts.flatMap((text) => [text, comma]);
-    return this.#head + Buffer.concat([...rows, this.#rest, ...this.#chunks]).toString('utf8');
+    return this.#head + Buffer.concat([...rows, this.#rest()]).toString('utf8');
   }
 
   /** @throws {SyntaxError} it is no JSON */
@@ -75,39 +81,58 @@ export class ListReader<T> implements BodyReader {
     return this.#end() ?? this.#readWhole();
   }
 
-  /** Whether the rows have begun, and how. */
-  #begin(): boolean {
-    const at = this.#rest.indexOf(LIST);
-    if (at < 0) {
-      if (this.#rest.length > MOST_HEAD) this.#isWhole = true;
-      return false;
+  #rest(): Buffer {
+    return this.#memory.subarray(this.#start, this.#used);
+  }
+
+  #keep(chunk: Buffer): void {
+    if (this.#used + chunk.length > this.#memory.length) {
+      const rest = this.#rest();
+      const size = rest.length + chunk.length;
+      const memory = 2 * size > this.#memory.length ? Buffer.allocUnsafeSlow(4 * size) : this.#memory;
+      this.#used = rest.copy(memory);
+      this.#from -= this.#start;
+      this.#start = 0;
+      this.#memory = memory;
     }
+    this.#used += chunk.copy(this.#memory, this.#used);
+  }
+
+  /** How the rows begin, if they have. */
+  #begin(): Buffer | undefined {
+    const rest = this.#rest();
+    const at = rest.indexOf(LIST);
     const start = at + LIST.length;
-    const colon = this.#rest.indexOf(':', start);
-    if (colon < 0) return false;
-    this.#head = this.#rest.toString('utf8', 0, start);
-    const beginning = this.#rest.toString('utf8', start, colon + 1);
-    this.#rest = this.#rest.subarray(start);
-    this.#border = Buffer.from(`},${beginning}`);
-    return true;
+    const colon = at < 0 ? -1 : rest.indexOf(':', start);
+    if (colon < 0) {
+      if (rest.length > MOST_HEAD) this.#isWhole = true;
+      return undefined;
+    }
+    this.#head = rest.toString('utf8', 0, start);
+    this.#start = start;
+    this.#from = start;
+    return Buffer.from(`},${rest.toString('utf8', start, colon + 1)}`);
   }
 
   /** Cuts off the rows that are there whole. */
   #cut(border: Buffer): void {
-    let start = 0;
-    let wrong = 0;
-    for (let at = this.#rest.indexOf(border); at >= 0; at = this.#rest.indexOf(border, at + 1)) {
-      const text = this.#take(this.#rest.subarray(start, at + 1));
+    const all = this.#memory.subarray(0, this.#used);
+    for (let at = all.indexOf(border, this.#from); at >= 0; at = all.indexOf(border, this.#from)) {
+      const text = this.#take(all.subarray(this.#start, at + 1));
       if (text) {
         this.#texts.push(text);
-        start = at + 2;
-        wrong = 0;
-      } else if (++wrong > MOST_WRONG) {
-        this.#isWhole = true;
-        break;
+        this.#start = at + 2;
+        this.#from = this.#start;
+        this.#wrong = 0;
+        continue;
       }
+      this.#from = at + 1;
+      this.#wrong++;
+      if (this.#wrong <= MOST_WRONG) continue;
+      this.#isWhole = true;
+      return;
     }
-    this.#rest = this.#rest.subarray(start);
+    this.#from = Math.max(this.#from, this.#used - border.length + 1);
   }
 
   /** The row's text, kept; `undefined`: it is no JSON. */
@@ -126,7 +151,7 @@ export class ListReader<T> implements BodyReader {
   /** The last row, and what stands behind it. */
   #end(): List<T> | undefined {
     if (this.#isWhole || !this.#border) return undefined;
-    const rest = this.#rest;
+    const rest = this.#rest();
     const isEmpty = rest[0] === LIST_END.charCodeAt(0);
     if (isEmpty) return this.#texts.length === 0 ? this.#around(rest.toString('utf8')) : undefined;
     let end = rest.lastIndexOf(`}${LIST_END}`);

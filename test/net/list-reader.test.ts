@@ -74,6 +74,23 @@ describe('ListReader', () => {
       expect(() => read(text).reader.list()).toThrow(SyntaxError);
   });
 
+  it('takes as long for a text without rows that it knows, in small pieces, as its length says', () => {
+    const large = 'x'.repeat(4_000_000);
+    for (const text of [
+      page([`{"id":"${large}"}`]),
+      page([`{"id":${'['.repeat(200)}"${large}"`]),
+      `["${large}"`,
+    ]) {
+      const begun = performance.now();
+      try {
+        read(text, [1_000]).reader.list();
+      } catch {
+        // It need not be JSON.
+      }
+      expect(performance.now() - begun).toBeLessThan(2_000);
+    }
+  });
+
   it('says of any text, in any pieces, what it says as a whole', () => {
     const border = fc.constantFrom('"value":[', '},{"', '}]', '],"', '{"id":', '"');
     const text = fc.oneof(fc.string(), border, fc.string({ unit: 'grapheme' }));
