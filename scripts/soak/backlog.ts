@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spellSize } from '../../src/lib/spell.ts';
 import { among, end } from '../processes.ts';
+import { smallAlert } from '../small-alert.ts';
 import { lookAt, memoryOf } from '../watch.ts';
 import type { Outcome } from './index.ts';
 import { Receiver } from './receivers.ts';
@@ -122,16 +123,5 @@ const SPAN_MS = 6 * 3_600_000;
 
 function alertLine(index: number, nowMs: number, count: number): string {
   const time = new Date(nowMs - SPAN_MS + Math.floor((index * SPAN_MS) / count)).toISOString();
-  const alert = {
-    id: `da${String(index).padStart(9, '0')}`,
-    title: 'Suspicious sign-in',
-    severity: 'medium',
-    status: 'new',
-    category: 'InitialAccess',
-    serviceSource: 'microsoftDefenderForEndpoint',
-    createdDateTime: time,
-    lastUpdateDateTime: time,
-    evidence: [],
-  };
-  return `${JSON.stringify(alert)}\n`;
+  return `${JSON.stringify(smallAlert(`da${String(index).padStart(9, '0')}`, time))}\n`;
 }

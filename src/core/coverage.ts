@@ -1,7 +1,6 @@
 import type { Appended, SourceKey } from './journal.ts';
 import { knownValues } from './match.ts';
 import type { OwnEvent } from './own-event.ts';
-import type { SourceRecord } from './record.ts';
 import type { Page } from './source.ts';
 import { msOfTicks } from './ticks.ts';
 
@@ -34,14 +33,7 @@ export interface Sighting {
 
 /** What was news of an answer. @param nowMs for an answer without a time */
 export function sightingsOf(
-  {
-    reading,
-    records,
-    dateMs,
-    lateSince,
-  }: Pick<Page, 'reading' | 'dateMs' | 'lateSince'> & {
-    readonly records: readonly Pick<SourceRecord, 'product' | 'created'>[];
-  },
+  { reading, records, dateMs, lateSince }: Pick<Page, 'reading' | 'records' | 'dateMs' | 'lateSince'>,
   told: Appended['told'],
   nowMs: number,
 ): Sighting[] {

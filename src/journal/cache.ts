@@ -105,7 +105,7 @@ export function lend({ records, ends }: Chunk, cursor: Cursor, limit: number): L
 }
 
 /**
- * A few chunks, shared by all sinks: sinks that are close to each other decode a batch once, and memory is one
+ * A few chunks, shared by all sinks: sinks that are close to each other take a batch apart once, and memory is one
  * chunk for each sink at most, however long the backlog (K2, K6).
  */
 export class ChunkCache {

@@ -594,6 +594,6 @@ function whyNot(row: DeadLetterRow | undefined): string | undefined {
 }
 
 /** Oldest revision first, so that the order of an id is kept within an answer, too; else as they came. */
-function byRevision<T extends Pick<SourceRecord, 'revision'>>(records: readonly T[]): [number, T][] {
+function byRevision(records: readonly SourceRecord[]): [number, SourceRecord][] {
   return [...records.entries()].sort(([, a], [, b]) => compareTicks(a.revision, b.revision));
 }

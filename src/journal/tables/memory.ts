@@ -82,12 +82,7 @@ export class MemoryTable {
   }
 
   /** Remembers a record that was not a duplicate, with its place in the journal, if it has one. */
-  remember(
-    source: number,
-    record: Omit<SourceRecord, 'json'>,
-    known: Known,
-    place: Cursor | undefined,
-  ): void {
+  remember(source: number, record: SourceRecord, known: Known, place: Cursor | undefined): void {
     const { revision, fingerprint, state } = record;
     const key = keyText(record.id);
     const fingerprints = [...known.fingerprints, fingerprint].join(' ');
