@@ -9,14 +9,14 @@ const FROM_THE_START = 3;
 /** The others die at one of so many syncs, counted from when the journal's thread is there. */
 const MOST_SYNCS = 4;
 
-it('Q1 G10 G14 G17: loses nothing with eight faults on, killed twenty times while 1,500 alerts are raised and changed', async () => {
-  await killAtRandom(TIMES, 1_500);
+it('Q1 G10 G14 G17: loses nothing with eight faults on, killed twenty times while alerts are raised and changed', async () => {
+  await killAtRandom(TIMES);
 }, 150_000);
 
 it.skipIf(whyMissing('strace'))(
   'Q1: loses nothing, killed twenty times when it makes something durable (skipped without strace)',
   async () => {
-    const { relay, isConserved } = await scene(400, 20, ['update']);
+    const { relay, isConserved } = await scene(20, ['update']);
     const kills: number[] = [];
     while (kills.length < TIMES) {
       // A new journal has syncs of its own, and an old one that is opened.

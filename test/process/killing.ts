@@ -47,12 +47,16 @@ const eightFaults: readonly FaultName[] = [
   'update',
 ];
 
-/** A relay between a simulator, which raises and changes alerts, and a receiver. */
-export async function scene(alerts: number, rate: number, faults: readonly FaultName[]) {
+/**
+ * A relay between a simulator, which raises and changes alerts until all is to be judged, and a receiver: so each
+ * start of the relay has something to do, however long the kills before it took.
+ *
+ * @param rate alerts a second
+ */
+export async function scene(rate: number, faults: readonly FaultName[]) {
   const directory = mkdtempSync(join(tmpdir(), 'relay-kill-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const simulator = await startSimulator({
-    alerts,
     rate,
     faults: { ...Object.fromEntries(faults.map((name) => [name, 0.05])), update: 0.2 },
     lateMs: [500, 5_000],
@@ -68,6 +72,7 @@ export async function scene(alerts: number, rate: number, faults: readonly Fault
 
   /** @param kills when it was killed, milliseconds since 1970 */
   const isConserved = async (kills: readonly number[]) => {
+    simulator.stopRaising();
     while (simulator.account.pending > 0) await sleep(200);
     simulator.heal();
     let verdict = judge(simulator.account, receiver.lines, kills);
@@ -83,16 +88,16 @@ export async function scene(alerts: number, rate: number, faults: readonly Fault
     console.log(
       `killed ${kills.length} times: owed ${owed}, lost ${lost.length}, duplicated ${duplicated}, delivered ${delivered}`,
     );
-    expect(simulator.account.newest().size).toBe(alerts);
+    expect(owed).toBeGreaterThan(kills.length);
     // Each kill repeats at most a window, and what was confirmed since the cursors were last committed.
     expect(wrongIn(verdict, kills.length * 1_000)).toEqual(new Map());
   };
   return { relay, isConserved };
 }
 
-/** Kills a relay so often, at any moment, while so many alerts are raised and changed and eight faults are on. */
-export async function killAtRandom(times: number, alerts: number): Promise<void> {
-  const { relay, isConserved } = await scene(alerts, 120, eightFaults);
+/** Kills a relay so often, at any moment, while alerts are raised and changed and eight faults are on. */
+export async function killAtRandom(times: number): Promise<void> {
+  const { relay, isConserved } = await scene(120, eightFaults);
   const kills: number[] = [];
   relay.start();
   while (kills.length < times) {
