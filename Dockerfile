@@ -6,9 +6,9 @@ FROM docker.io/library/node:24-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build.ts ./scripts/
 COPY src ./src
-# Of the optional packages the compiler needs one, and the relay none: they are Node itself, which the image has.
+# Of the optional packages the build needs one, and the relay none: they are Node itself, which the image has.
 RUN npm run build \
     && npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
     && mkdir /state

@@ -41,10 +41,10 @@ const strace = () => whyMissing('strace');
 const for_ = (scene: Scene, leastMs: number, mostMs: number) => sleep(scene.random.int(leastMs, mostMs));
 
 /**
- * A copy of the program that knows so many versions of the schema more. What their migrations make is of no use; it takes
+ * The program, knowing so many versions of the schema more. What their migrations make is of no use; it takes
  * a while, so that it can be killed in the middle, and cannot be made twice.
  */
-function laterProgram({ folder }: Scene, versions: number): string {
+function laterProgram({ folder }: Scene, versions: number): Promise<string> {
   const numbers = Array.from({ length: versions }, (_, index) => index + 1);
   const steps = numbers.map(
     (n) => `\`CREATE TABLE later_${n} AS WITH RECURSIVE count (n) AS
@@ -52,7 +52,7 @@ function laterProgram({ folder }: Scene, versions: number): string {
   );
   const put = `\n${steps.join('')}];`;
   return editedProgram(join(folder, `program-${versions}`), [
-    { file: 'journal/migrations.js', find: '\n];', put },
+    { file: 'journal/migrations.ts', find: '\n];', put },
   ]);
 }
 
@@ -152,7 +152,7 @@ export const harms: readonly Harm[] = [
     async do(scene) {
       await scene.end('SIGTERM');
       scene.upgrades += 1;
-      scene.relay.program = laterProgram(scene, scene.upgrades);
+      scene.relay.program = await laterProgram(scene, scene.upgrades);
       for (let count = 0; count < 2; count++) {
         await startMigrating(scene);
         await for_(scene, 0, 300);

@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import { ticksOf } from '../core/ticks.ts';
 import { Closers } from '../lib/closers.ts';
 import { stopOnSignals } from '../lib/stop.ts';
+import { version } from '../lib/version.ts';
 import { isAbort, wait } from '../lib/wait.ts';
 import { openLogger } from '../observe/logger.ts';
 import { runRelay } from '../relay.ts';
@@ -12,7 +13,6 @@ import { type Simulator, startSimulator, writeSimulatorFiles } from '../simulato
 import { ConsoleReceiver } from './console-receiver.ts';
 import { cutTo } from './cut.ts';
 import { type Colors, colorsFor, endSoon, type Io, isTerminal } from './io.ts';
-import { version } from './version.ts';
 
 export interface DemoFlags {
   /** How long alerts are raised, milliseconds. */

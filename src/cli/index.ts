@@ -1,9 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../lib/measures.ts';
+import { version } from '../lib/version.ts';
 import { faultsHelp } from './faults-help.ts';
 import { type Io, processIo } from './io.ts';
 import { exitCodeOf, messageOf } from './trouble.ts';
-import { version } from './version.ts';
 
 /**
  * The command line. Output for reading goes to stdout, logs to stderr.

@@ -9,10 +9,10 @@ import { hasJournal } from '../journal/peek.ts';
 import { type Repaired, repairJournal } from '../journal/repair.ts';
 import { stringifyJson } from '../lib/json.ts';
 import { spellCount } from '../lib/spell.ts';
+import { version } from '../lib/version.ts';
 import { noJournal } from './administer.ts';
 import { type Colors, colorsFor, type Io, isTerminal } from './io.ts';
 import { plain } from './table.ts';
-import { version } from './version.ts';
 
 interface Flags {
   readonly config?: string;

@@ -13,13 +13,13 @@ import { msOfTicks, ticksOfMs } from '../core/ticks.ts';
 import { formats } from '../formats/index.ts';
 import { Closers } from '../lib/closers.ts';
 import { parseJson } from '../lib/json.ts';
+import { version } from '../lib/version.ts';
 import { openGraph } from '../net/graph.ts';
 import { openLogger } from '../observe/logger.ts';
 import { sinks } from '../sinks/index.ts';
 import { alertRecord, sources } from '../sources/index.ts';
 import { type Given, inputName, readAlerts, unlikeAlert } from './input.ts';
 import { colorsFor, type Io, isTerminal } from './io.ts';
-import { version } from './version.ts';
 
 export interface PreviewFlags {
   readonly config?: string;

@@ -2,13 +2,13 @@ import { loadConfig } from '../config/load.ts';
 import { problemLine } from '../config/problem.ts';
 import { secretsOf } from '../config/secrets.ts';
 import { stopOnSignals } from '../lib/stop.ts';
+import { version } from '../lib/version.ts';
 import { openLogger } from '../observe/logger.ts';
 import { openServiceManager } from '../observe/notify.ts';
 import { runRelay } from '../relay.ts';
 import { endSoon, type Io } from './io.ts';
 import { type Present, Reloader, watchFile } from './reload.ts';
 import { exitCodeOf, messageOf } from './trouble.ts';
-import { version } from './version.ts';
 
 /** Runs the relay until SIGTERM or SIGINT; loads the config again at SIGHUP and, with `watch`, when its file changes. */
 export async function runCommand(flags: { config?: string; watch?: boolean }, io: Io): Promise<number> {

@@ -1,12 +1,12 @@
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { type Peeked, peekJournal } from '../journal/peek.ts';
+import { version } from '../lib/version.ts';
 import { type Problem, problemsOf } from '../observe/readiness.ts';
 import { type Status, statusOf } from '../observe/status.ts';
 import { progressOf } from '../sources/index.ts';
 import { colorsFor, type Io } from './io.ts';
 import { statusText } from './status-text.ts';
-import { version } from './version.ts';
 
 type Settings = Pick<Config, 'state' | 'server' | 'sources'>;
 

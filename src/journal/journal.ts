@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { Coverage } from '../core/coverage.ts';
@@ -37,6 +36,7 @@ import { type Mark, noMark } from '../core/mark.ts';
 import type { OwnEvent } from '../core/own-event.ts';
 import type { Retold } from '../core/record.ts';
 import { joinWithheld } from '../core/withheld.ts';
+import { version } from '../lib/version.ts';
 import { orAbort } from '../lib/wait.ts';
 import { type Chunk, ChunkCache, decodeChunk, lend } from './cache.ts';
 import { systemClock } from './clock.ts';
@@ -57,9 +57,8 @@ export interface JournalOptions extends StoreOptions {
 /** All sinks' cursors go to disk together, at most so often (K2). */
 const ADVANCE_EVERY_MS = 100;
 
-/** The worker runs from the sources (tests) and from what was built of them. */
+/** The worker runs from the sources (tests) and from what was built of them, where it is beside this, too. */
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
-const PACKAGE = new URL('../../package.json', import.meta.url);
 
 /**
  * Opens the journal in `directory`, or makes one when there is none; the directory is then this process's alone.
@@ -73,7 +72,6 @@ export async function openJournal({ log, ...options }: JournalOptions): Promise<
   const worker = new Worker(WORKER, { name: 'journal' });
   const journal = new WorkerJournal(worker, options.directory, log);
   try {
-    const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
     const { journal: file, mark } = pathsIn(options.directory);
     const created = await journal.ask('prepare', { ...options, version });
     checkLog(options.directory);

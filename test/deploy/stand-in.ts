@@ -130,12 +130,16 @@ function standIn(
   rmSync(files, { recursive: true });
 }
 
-/** What `node:24-slim` has and the Dockerfile needs: a shell, Node, npm. */
+/** What `node:24-slim` has and the Dockerfile needs: a shell, Node, npm, all of the C library. */
 function buildFiles(folder: string): string {
   install(folder, process.execPath, '/usr/local/bin/node');
   install(folder, '/bin/sh');
   install(folder, '/bin/mkdir');
   install(folder, '/usr/bin/env');
+  const files = execFileSync('dpkg', ['-L', 'libc6'], { encoding: 'utf8' }).split('\n');
+  for (const file of files.filter((path) => /\.so\.\d+$/.test(path))) {
+    cpSync(realpathSync(file), join(folder, file));
+  }
   const npm = dirname(dirname(npmProgram()));
   cpSync(npm, join(folder, 'usr/local/lib/node_modules/npm'), { recursive: true });
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(folder, 'usr/local/bin/npm'));

@@ -35,7 +35,7 @@ export const faults: readonly FaultCase[] = [
     fault: 'the cursor moves before the confirmation',
     edits: [
       {
-        file: 'pipeline/deliver.js',
+        file: 'pipeline/deliver.ts',
         find: 'const result = await (await receipt).confirmed;',
         put: 'await receipt; const result = NOTHING;',
       },
@@ -49,7 +49,7 @@ export const faults: readonly FaultCase[] = [
     fault: 'the checkpoint is committed before the records',
     edits: [
       {
-        file: 'pipeline/ingest.js',
+        file: 'pipeline/ingest.ts',
         find: 'const appended = await journal.append({ ...append, ...since, ...news });',
         put: `await journal.append({ ...append, records: [] });
           await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -69,12 +69,12 @@ export const faults: readonly FaultCase[] = [
     fault: 'the first page is taken for all',
     edits: [
       {
-        file: 'sources/graph-alerts/reading.js',
+        file: 'sources/graph-alerts/reading.ts',
         find: 'next === undefined && !full && (count !== undefined || !most || isTick(slice));',
         put: 'true;',
       },
       {
-        file: 'sources/graph-alerts/reading.js',
+        file: 'sources/graph-alerts/reading.ts',
         find: 'if (last.count === last.rows)',
         put: 'if (last)',
       },
@@ -85,9 +85,9 @@ export const faults: readonly FaultCase[] = [
   {
     fault: 'any FIN of the receiver is taken for proof',
     edits: [
-      { file: 'sinks/syslog/confirm.js', find: "'their-fin': 'unproved',", put: "'their-fin': 'proved'," },
+      { file: 'sinks/syslog/confirm.ts', find: "'their-fin': 'unproved',", put: "'their-fin': 'proved'," },
       {
-        file: 'sinks/syslog/syslog-sink.js',
+        file: 'sinks/syslog/syslog-sink.ts',
         find: 'if (!this.#writing && this.#unconfirmed.length === 0 && !isTold)',
         put: `if (happening === 'their-fin') for (const each of this.#forget()) each.resolve(each.result);
         if (!this.#writing && this.#unconfirmed.length === 0 && !isTold)`,
@@ -102,7 +102,7 @@ export const faults: readonly FaultCase[] = [
     fault: 'gt in the place of ge',
     edits: [
       {
-        file: 'sources/graph-alerts/slice.js',
+        file: 'sources/graph-alerts/slice.ts',
         find: 'lastUpdateDateTime ge $',
         put: 'lastUpdateDateTime gt $',
       },
@@ -114,19 +114,19 @@ export const faults: readonly FaultCase[] = [
     fault: 'sends overtake each other',
     edits: [
       {
-        file: 'pipeline/deliver.js',
+        file: 'pipeline/deliver.ts',
         find: 'concurrency: options.maxInFlight',
         put: 'concurrency: 8',
       },
       {
-        file: 'pipeline/deliver.js',
+        file: 'pipeline/deliver.ts',
         find: 'const started = options.now();',
         put: `const started = options.now();
         const isUpdate = rendered.some(({ record }) => record.outcome === 'update');
         if (isUpdate && !globalThis.overtaken) await new Promise((resolve) => { globalThis.overtaken = resolve; });`,
       },
       {
-        file: 'pipeline/deliver.js',
+        file: 'pipeline/deliver.ts',
         find: 'const receipt = await sink.send(rendered, carrying);',
         put: 'const receipt = await sink.send(rendered, carrying); globalThis.overtaken?.();',
       },
@@ -146,7 +146,7 @@ export const faults: readonly FaultCase[] = [
     fault: 'an alert is known by its id alone',
     edits: [
       {
-        file: 'journal/outcome.js',
+        file: 'journal/outcome.ts',
         find: 'if (fingerprints.length > 0) {',
         put: "if (newest !== undefined) return 'duplicate'; if (fingerprints.length > 0) {",
       },
@@ -161,7 +161,7 @@ export const faults: readonly FaultCase[] = [
   {
     fault: 'times are cut to milliseconds',
     edits: [
-      { file: 'core/ticks.js', find: "fraction.padEnd(7, '0')", put: "fraction.slice(0, 3).padEnd(7, '0')" },
+      { file: 'core/ticks.ts', find: "fraction.padEnd(7, '0')", put: "fraction.slice(0, 3).padEnd(7, '0')" },
     ],
     finds: ['lost', 'out of order', 'never raised', 'not live'],
     simulator: { alerts: 30, rate: 0 },
@@ -170,12 +170,12 @@ export const faults: readonly FaultCase[] = [
     fault: 'nothing is read again for what becomes visible late',
     edits: [
       {
-        file: 'sources/graph-alerts/plan.js',
+        file: 'sources/graph-alerts/plan.ts',
         find: 'later(start, watermark - ticks(settle))',
         put: 'later(start, watermark)',
       },
       {
-        file: 'sources/graph-alerts/plan.js',
+        file: 'sources/graph-alerts/plan.ts',
         find: 'since >= everyOf(kind, depths) || since < 0',
         put: 'false',
       },
@@ -192,7 +192,7 @@ export const faults: readonly FaultCase[] = [
   },
   {
     fault: 'integers lose their last digits',
-    edits: [{ file: 'lib/json.js', find: 'return hasLong(value) ?', put: 'return false ?' }],
+    edits: [{ file: 'lib/json.ts', find: 'return hasLong(value) ?', put: 'return false ?' }],
     finds: ['altered'],
     simulator: {
       input: [1n, 2n, 3n].map((n) => ({
@@ -206,7 +206,7 @@ export const faults: readonly FaultCase[] = [
   },
   {
     fault: 'cursors are not stored',
-    edits: [{ file: 'journal/store.js', find: 'this.#sinks.put({ ...row, cursor, sequence });', put: '' }],
+    edits: [{ file: 'journal/store.ts', find: 'this.#sinks.put({ ...row, cursor, sequence });', put: '' }],
     finds: ['duplicated'],
     simulator: { alerts: 30, rate: 0 },
     play: startedAgain,
@@ -215,7 +215,7 @@ export const faults: readonly FaultCase[] = [
     fault: 'running numbers are not stored',
     edits: [
       {
-        file: 'journal/store.js',
+        file: 'journal/store.ts',
         find: 'this.#sinks.put({ ...row, cursor, sequence });',
         put: 'this.#sinks.put({ ...row, cursor });',
       },
@@ -228,7 +228,7 @@ export const faults: readonly FaultCase[] = [
     fault: 'a sink that was reset is not tried again',
     edits: [
       {
-        file: 'pipeline/restarted.js',
+        file: 'pipeline/restarted.ts',
         find: 'await wait(waitMs, signal)',
         put: `await wait(${DAY_MS}, signal)`,
       },

@@ -78,7 +78,7 @@ export async function withAndWithout(
     await closers.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  const program = editedProgram(join(folder, 'program'), one.edits);
+  const program = await editedProgram(join(folder, 'program'), one.edits);
   const [sound, faulty] = await Promise.all([openScene(one, closers), openScene(one, closers, program)]);
   await Promise.all([sound, faulty].map(({ scene }) => one.play?.(scene)));
   for (const { raiseFresh } of [sound, faulty]) raiseFresh();

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { start } from '../cli/child.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -42,18 +42,6 @@ async function simulatorUnder(oldNode: string) {
   });
   return { program, child };
 }
-
-beforeAll(() => {
-  // Not `npm run build`: the folder is shared, and this only brings it up to date.
-  execFileSync(
-    process.execPath,
-    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
-    {
-      cwd: root,
-      stdio: 'inherit',
-    },
-  );
-}, 60_000);
 
 describe.skipIf(old === undefined || !packaged)(
   'main.js under an old Node (skipped where there is none)',

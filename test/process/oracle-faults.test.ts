@@ -10,8 +10,8 @@ it.each(faults)(
 );
 
 it('puts a fault only where it belongs', () => {
-  const put = (find: string) => () => edited('a = 1; b = 1;', { file: 'a.js', find, put: '2' });
+  const put = (find: string) => () => edited('a = 1; b = 1;', { file: 'a.ts', find, put: '2' });
   expect(put('a = 1')()).toBe('2; b = 1;');
-  expect(put('1')).toThrow('dist/a.js has this not once, but 2 times: 1');
-  expect(put('c')).toThrow('dist/a.js has this not once, but 0 times: c');
+  expect(put('1')).toThrow('src/a.ts has this not once, but 2 times: 1');
+  expect(put('c')).toThrow('src/a.ts has this not once, but 0 times: c');
 });
