@@ -12,9 +12,9 @@ import { type Outcome, outcomesOf, refusalsOf, withheldOf } from './outcome.ts';
 import { DeadLetterLimit } from './policies/dead-letter-limit.ts';
 import { Doubt } from './policies/doubt.ts';
 import { isBreak, Narrowing } from './policies/narrowing.ts';
-import { OneAtATime } from './policies/one-at-a-time.ts';
+import { OneAtATime, type Turn } from './policies/one-at-a-time.ts';
 import { Rate } from './policies/rate.ts';
-import { type Batch, render, type Step } from './render.ts';
+import { type Batch, type Ready, render, type Step } from './render.ts';
 import { BOUNDLESS, roomLeft, Tally } from './room.ts';
 import { type Choice, Selection } from './selection.ts';
 import { upToWitness } from './witness.ts';
@@ -191,17 +191,14 @@ async function session(
     return receipt;
   };
 
-  const send = (batch: Batch): void => {
-    selection.taken(batch.steps.flatMap(({ follow }) => follow ?? []));
-    out.push(batch);
-    unconfirmed.add(batch);
-    unwritten.add(batch);
-    const turn = row?.queue(batch.rendered.map(({ record }) => record));
-    const receipt = queue.add(async () => {
+  /** Once it has ended nobody holds the texts any more. */
+  const writer =
+    ({ batch, rendered }: Ready, turn: Turn | undefined) =>
+    async () => {
       try {
         if (turn) await orAbort(turn.comes, sending);
         sending.throwIfAborted();
-        const written = await sendNow(batch.rendered);
+        const written = await sendNow(rendered);
         if (turn) written.confirmed.then(turn.leave, () => {});
         return written;
       } catch (error) {
@@ -211,7 +208,16 @@ async function session(
       } finally {
         unwritten.subtract(batch);
       }
-    });
+    };
+
+  const send = (ready: Ready): void => {
+    const { batch, rendered } = ready;
+    selection.taken(batch.steps.flatMap(({ follow }) => follow ?? []));
+    out.push(batch);
+    unconfirmed.add(batch);
+    unwritten.add(batch);
+    const turn = row?.queue(rendered.map(({ record }) => record));
+    const receipt = queue.add(writer(ready, turn));
     // `broken` knows of it; after an earlier failure nobody else will come and look.
     receipt.catch(() => {});
     // A rejected link skips all later ones: the cursor moves over an unbroken run of what is confirmed (K5).
@@ -242,7 +248,7 @@ async function session(
   const beat = async (beating: HeartbeatOptions): Promise<void> => {
     const rendered = await aHeartbeat(beating);
     const bytes = rendered.events.reduce((sum, text) => sum + Buffer.byteLength(text) + headerBytes, 0);
-    send({ steps: [], rendered: [rendered], end: written, bytes });
+    send({ batch: { steps: [], end: written, records: 1, bytes }, rendered: [rendered] });
   };
 
   const takeNext = (signal: AbortSignal) => journal.take(written.cursor, options.batchSize, signal, name);
@@ -305,13 +311,13 @@ async function session(
       const loan = pulse ? await pulse.before(writing, takeNext) : await takeNext(writing);
       if (loan === undefined || isLeftBehind()) continue;
       const choices = await orAbort(selection.choose(loan.records), writing);
-      const batch = make(loan, choices, written, room, nothingOut);
-      if (batch === undefined) {
+      const ready = make(loan, choices, written, room, nothingOut);
+      if (ready === undefined) {
         await orAbort(drain(), writing);
         continue;
       }
-      send(batch);
-      written = batch.end;
+      send(ready);
+      written = ready.batch.end;
     }
   };
 
@@ -323,13 +329,14 @@ async function session(
     if (follow) behind.taken([follow]);
     const choices = await orAbort(behind.choose(loan.records), sending);
     const upTo = upToWitness(loan, choices, suspect, turn);
-    return upTo && make(upTo, choices, end, BOUNDLESS, true)?.steps.at(-1)?.rendered;
+    const ready = upTo && make(upTo, choices, end, BOUNDLESS, true);
+    return ready?.batch.steps.at(-1)?.sent && ready.rendered.at(-1);
   };
 
   /** Sends something else than the record that broke the sink: another one or, where there is none left, a heartbeat. */
   const probe = async (suspect: Step): Promise<void> => {
     const { turn } = narrowing;
-    const witness = suspect.rendered && (await aWitness(suspect, suspect.rendered.record, turn));
+    const witness = suspect.sent && (await aWitness(suspect, suspect.sent, turn));
     const beating = witness ? undefined : options.heartbeat;
     const sent = witness ?? (beating && (await aHeartbeat(beating)));
     narrowing.trying(witness && turn);
@@ -372,5 +379,5 @@ async function session(
 }
 
 function sentOf(batches: readonly Batch[]): Step[] {
-  return batches.flatMap(({ steps }) => steps.filter(({ rendered }) => rendered !== undefined));
+  return batches.flatMap(({ steps }) => steps.filter(({ sent }) => sent !== undefined));
 }

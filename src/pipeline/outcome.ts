@@ -20,11 +20,10 @@ export interface Outcome {
 
 export function outcomesOf(steps: readonly Step[], result: SendResult): Outcome[] {
   const rejections = new Map(result.refused.map((rejection) => [rejection.index, rejection]));
-  let sent = 0;
-  return steps.map(({ rendered, ...step }) => {
-    if (!rendered) return step;
-    const { record } = rendered;
-    const rejected = rejections.get(sent++);
+  let nth = 0;
+  return steps.map(({ sent: record, ...step }) => {
+    if (!record) return step;
+    const rejected = rejections.get(nth++);
     if (!rejected) return { ...step, delivered: record };
     const { reason, detail } = rejected;
     return { ...step, rejection: { record, reason, detail } };

@@ -8,7 +8,8 @@ import type { Choice } from './selection.ts';
 export interface Step {
   /** Where the sink stands once it is done. */
   readonly end: Position;
-  readonly rendered?: Rendered;
+  /** It is sent. What was made of it is not kept here: until it is confirmed that would take as much again. */
+  readonly sent?: RelayRecord;
   /** The format could not take it (a bug of ours; a format is total), or it is poison to the sink. */
   readonly refusal?: Refusal;
   /** So many records on end are not wanted. One step for all: a sink that wants little passes over millions. */
@@ -16,16 +17,19 @@ export interface Step {
   readonly follow?: Follow;
 }
 
-/** Consecutive records of the journal, made ready for one `send`. */
-export interface Batch {
+/** Consecutive records of the journal, for one `send`: as many as are sent, and the bytes of all events with their headers. */
+export interface Batch extends Room {
   /** One for each record, or each run of those that are not wanted; none for a heartbeat. */
   readonly steps: readonly Step[];
-  /** Those that are sent. */
-  readonly rendered: readonly Rendered[];
   /** Where the sink stands once all of this is done. */
   readonly end: Position;
-  /** Bytes of all events with their headers. */
-  readonly bytes: number;
+}
+
+/** A batch made ready. */
+export interface Ready {
+  readonly batch: Batch;
+  /** What is sent, for each step that has some. */
+  readonly rendered: readonly Rendered[];
 }
 
 export interface RenderOptions {
@@ -53,7 +57,7 @@ export function render(
   room: Room,
   options: RenderOptions,
   force: boolean,
-): Batch | undefined {
+): Ready | undefined {
   const steps: Step[] = [];
   const rendered: Rendered[] = [];
   let end = from;
@@ -91,13 +95,13 @@ export function render(
       // What comes next may be poison, too; its break must not undo the verdict on this one.
       if (refusal.reason === 'poison') break;
     } else {
-      const ready = { record, stream, sequence: sequence + 1, events };
-      steps.push({ end, ...follow, rendered: ready });
-      rendered.push(ready);
+      steps.push({ end, ...follow, sent: record });
+      rendered.push({ record, stream, sequence: sequence + 1, events });
       bytes += size;
     }
   }
-  return steps.length === 0 ? undefined : { steps, rendered, end, bytes };
+  if (steps.length === 0) return undefined;
+  return { batch: { steps, end, records: rendered.length, bytes }, rendered };
 }
 
 /** The run of numbers that goes on with a record. */

@@ -1,5 +1,4 @@
 import type { Room } from '../core/sink.ts';
-import type { Batch } from './render.ts';
 
 export const BOUNDLESS: Room = { records: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
@@ -21,15 +20,15 @@ export class Tally implements Room {
     this.#changed = changed;
   }
 
-  add(batch: Batch): void {
-    this.records += batch.rendered.length;
-    this.bytes += batch.bytes;
+  add({ records, bytes }: Room): void {
+    this.records += records;
+    this.bytes += bytes;
     this.#changed?.(this.records);
   }
 
-  subtract(batch: Batch): void {
-    this.records -= batch.rendered.length;
-    this.bytes -= batch.bytes;
+  subtract({ records, bytes }: Room): void {
+    this.records -= records;
+    this.bytes -= bytes;
     this.#changed?.(this.records);
   }
 

@@ -25,8 +25,11 @@ const format: Format = ({ id }) => {
 /** What is not wanted has an id that begins with `not`. */
 function render(given: Loan, at: Position, room: Room, using: RenderOptions, force: boolean) {
   const choices = given.records.map(({ id }) => ({ wanted: !id.startsWith('not') }));
-  const batch = renderChosen(given, choices, at, room, using, force);
-  return batch && { ...batch, refused: batch.steps.flatMap(({ refusal }) => refusal ?? []) };
+  const ready = renderChosen(given, choices, at, room, using, force);
+  if (!ready) return undefined;
+  const { batch, rendered } = ready;
+  expect(batch.records).toBe(rendered.length);
+  return { ...batch, rendered, refused: batch.steps.flatMap(({ refusal }) => refusal ?? []) };
 }
 
 const options = { format, maxBytes: 900, headerBytes: 0, nowMs: 5 };
