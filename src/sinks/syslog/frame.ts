@@ -21,8 +21,19 @@ export function oneLine(text: string): string {
  * @see https://www.rfc-editor.org/rfc/rfc6587#section-3.4
  */
 export function frame(messages: readonly string[], framing: Framing): Buffer {
-  const framed = messages.map((message) =>
-    framing === 'lf' ? `${message}\n` : `${Buffer.byteLength(message) + 1} ${message}\n`,
-  );
-  return Buffer.from(framed.join(''), 'utf8');
+  const heads = messages.map((message) => {
+    const bytes = Buffer.byteLength(message) + 1;
+    return framing === 'lf' ? { head: '', bytes } : { head: `${bytes} `, bytes };
+  });
+  // Joined to one text first they would be copied three times, and in two bytes a character if one of them has to be.
+  const framed = Buffer.allocUnsafe(heads.reduce((sum, { head, bytes }) => sum + head.length + bytes, 0));
+  let at = 0;
+  for (const [index, message] of messages.entries()) {
+    at += framed.write(heads[index]!.head, at, 'latin1');
+    at += framed.write(message, at);
+    at = framed.writeUInt8(LINE_FEED, at);
+  }
+  return framed;
 }
+
+const LINE_FEED = 10;
