@@ -4,18 +4,29 @@ import { type Plugin, rolldown } from 'rolldown';
 
 const root = join(import.meta.dirname, '..');
 
+export interface BuildOptions {
+  readonly plugins?: readonly Plugin[];
+  readonly input?: Record<string, string>;
+}
+
+/** The journal's thread is an entry of its own, beside the file that starts it as it is in the sources. */
+const PROGRAM = { main: 'src/main.ts', worker: 'src/journal/worker.ts' };
+
 /**
- * Puts all that the program needs into a few files, in the place of some thousands (decision 18). What is imported when
+ * Puts all that the program needs into a few files, in the place of some thousand (decision 18). What is imported when
  * it is needed only has a file of its own.
  *
  * @param dir what is there goes
- * @param plugins what is to be done to the sources first
+ * @param options.plugins what is to be done to the sources first
+ * @param options.input another program: names and sources of its files
  */
-export async function build(dir: string, plugins: readonly Plugin[] = []): Promise<void> {
+export async function build(
+  dir: string,
+  { plugins = [], input = PROGRAM }: BuildOptions = {},
+): Promise<void> {
   const bundle = await rolldown({
     cwd: root,
-    // The journal's thread is an entry of its own, beside the file that starts it as it is in the sources.
-    input: { main: 'src/main.ts', worker: 'src/journal/worker.ts' },
+    input,
     platform: 'node',
     plugins: [...plugins, oneByte],
     onLog(level, log, handle) {

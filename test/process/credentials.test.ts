@@ -1,15 +1,21 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { build } from '../../scripts/build.ts';
 import { start } from '../cli/child.ts';
 import { testFolder } from '../support/folder.ts';
 import { startProxy } from '../support/proxy.ts';
 import { aToken, CANARY_SECRET, CLIENT_ID, scriptGraph, TENANT_ID } from '../support/scripted-graph.ts';
 
-const program = join(import.meta.dirname, '../support/sign-in.ts');
+// Built as the relay is: the SDK finds much of itself while it runs.
+const folder = mkdtempSync(join(tmpdir(), 'relay-sign-in-'));
+const program = join(folder, 'main.js');
+beforeAll(() => build(folder, { input: { main: 'test/support/sign-in.ts' } }), 60_000);
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Signs in, in a process of its own that has this environment; says what came out of it. */
 async function signIn(env: Record<string, string>, settings: object): Promise<object> {

@@ -1,6 +1,6 @@
 /**
  * The oracle can fail: of each deliberate fault in the relay it reports the right thing, and of the relay without it, in
- * the same scene at the same time, nothing. A fault is an edit of a copy of the built program.
+ * the same scene at the same time, nothing. A fault is an edit of the sources that a program is built from.
  */
 import { expect, it } from 'vitest';
 import { faults } from './faults.ts';

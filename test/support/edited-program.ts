@@ -28,7 +28,9 @@ export async function editedProgram(folder: string, edits: readonly Edit[]): Pro
     const own = edits.filter(({ file }) => join(src, file) === path);
     return own.length > 0 ? own.reduce(edited, text) : undefined;
   };
-  await build(join(folder, 'dist'), [{ name: 'edits', transform: { order: 'pre', handler: transform } }]);
+  await build(join(folder, 'dist'), {
+    plugins: [{ name: 'edits', transform: { order: 'pre', handler: transform } }],
+  });
   return join(folder, 'dist/main.js');
 }
 
