@@ -24,14 +24,21 @@ export async function letDieAtSync(pid: number, thread: string, nth: number): Pr
 /** Number of a thread of a process, waited for. `undefined`: the process has ended. */
 export async function threadOf(pid: number, name: string): Promise<string | undefined> {
   const tasks = `/proc/${pid}/task`;
+  for (;;) {
+    const ids = unlessGone(() => readdirSync(tasks));
+    if (!ids) return undefined;
+    // One that has just ended says nothing of the others: a relay that begins anew loses all threads of its first life.
+    const found = ids.find(
+      (id) => unlessGone(() => readFileSync(`${tasks}/${id}/comm`, 'utf8')) === `${name}\n`,
+    );
+    if (found !== undefined) return found;
+    await sleep(10);
+  }
+}
+
+function unlessGone<T>(read: () => T): T | undefined {
   try {
-    for (;;) {
-      const found = readdirSync(tasks).find(
-        (id) => readFileSync(`${tasks}/${id}/comm`, 'utf8') === `${name}\n`,
-      );
-      if (found !== undefined) return found;
-      await sleep(10);
-    }
+    return read();
   } catch {
     return undefined;
   }
