@@ -42,7 +42,7 @@ export async function build(
       format: 'esm',
       entryFileNames: '[name].js',
       chunkFileNames: '[name]-[hash].js',
-      // Stack traces name the source by the comment above each module.
+      // The comment that names the source above each module stays, for whoever reads a stack trace.
       comments: { jsdoc: false },
     });
   } finally {

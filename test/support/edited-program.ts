@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from '../../scripts/build.ts';
 
@@ -23,7 +23,6 @@ export interface Edit {
 export async function editedProgram(folder: string, edits: readonly Edit[]): Promise<string> {
   mkdirSync(folder);
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const transform = (text: string, path: string) => {
     const own = edits.filter(({ file }) => join(src, file) === path);
     return own.length > 0 ? own.reduce(edited, text) : undefined;
