@@ -203,5 +203,6 @@ function told(
   tenant: string,
 ): RelayRecord {
   const body = parseJson(json) as JsonObject;
-  return { ...record, source, tenant, unrevised: 0, outcome: 'new', createdMs: msOfTicks(created), body };
+  const createdMs = msOfTicks(created ?? record.revision);
+  return { ...record, source, tenant, unrevised: 0, outcome: 'new', createdMs, body };
 }

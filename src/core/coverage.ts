@@ -40,7 +40,7 @@ export function sightingsOf(
   const atMs = dateMs ?? nowMs;
   const isOfOld = reading === 'backfill' || reading === 'retry';
   return told.map(({ index, outcome }) => {
-    const { product, created } = records[index]!;
+    const { product, revision, created = revision } = records[index]!;
     const createdMs = outcome === 'new' ? msOfTicks(created) : undefined;
     const isOld = isOfOld || (lateSince !== undefined && created < lateSince);
     const latenessMs = createdMs !== undefined && !isOld ? Math.max(0, atMs - createdMs) : undefined;

@@ -64,7 +64,7 @@ export interface Comparison extends SourceKey {
   /** … until before here. */
   readonly to: bigint;
   /** What the far end has now. */
-  readonly records: readonly Pick<SourceRecord, 'id' | 'revision' | 'unwanted'>[];
+  readonly records: readonly Pick<SourceRecord, 'id' | 'revision' | 'created' | 'unwanted'>[];
   /** As for {@link Append}. */
   readonly updates: 'all' | 'none';
 }

@@ -32,8 +32,8 @@ export interface SourceRecord {
   readonly id: string;
   /** The source's own update time in ticks (`core/ticks.ts`). */
   readonly revision: bigint;
-  /** When the thing told about was created, in ticks. */
-  readonly created: bigint;
+  /** When the thing told about was created, in ticks, which never changes; `undefined`: the source does not say. */
+  readonly created: bigint | undefined;
   /** Time of the event: of its last update, else of its creation; milliseconds since 1970. */
   readonly timeMs: number;
   /** Severity in Graph's words (`high`, …); an open set. */
@@ -79,7 +79,7 @@ export interface Retold extends Omit<RelayRecord, 'outcome' | 'body'> {
 /** What a source reads, to be told by somebody's wish. */
 export function retold(
   { source, tenant }: Pick<Retold, 'source' | 'tenant'>,
-  { kind, id, revision, timeMs, severity, created, json }: SourceRecord,
+  { kind, id, revision, timeMs, severity, created = revision, json }: SourceRecord,
 ): Retold {
   const createdMs = msOfTicks(created);
   return { kind, source, tenant, id, revision, unrevised: 0, timeMs, severity, createdMs, json };

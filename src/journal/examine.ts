@@ -158,13 +158,21 @@ function tablesIn(database: DatabaseSync, found: Findings): Kept[] {
   try {
     const rows = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
     const names = new Set(rows.map(({ name }) => name));
-    if (names.has('batch')) return KEPT.filter(({ name }) => names.has(name));
+    if (names.has('batch'))
+      return KEPT.filter(({ name }) => names.has(name)).map((table) => asItIs(database, table));
     found.problem('it has no records at all', COPY);
   } catch (error) {
     found.problem(`its list of tables cannot be read: ${messageOf(error)}`, COPY);
   }
   found.sinksMissing = true;
   return [];
+}
+
+/** By the columns of its key that it has. */
+function asItIs(database: DatabaseSync, table: Kept): Kept {
+  const columns = database.prepare('SELECT name FROM pragma_table_info(?)').all(table.name);
+  const names = new Set(columns.map(({ name }) => name));
+  return { ...table, key: table.key.filter((column) => names.has(column)) };
 }
 
 function checkPages(database: DatabaseSync, found: Findings): void {

@@ -293,9 +293,10 @@ class WorkerJournal implements Journal {
       if (!(error instanceof JournalUnavailableError)) throw error;
     });
     const { records, ...rest } = window;
-    const bare = records.map(({ id, revision, unwanted }) => ({
+    const bare = records.map(({ id, revision, created, unwanted }) => ({
       id,
       revision,
+      created,
       ...(unwanted && { unwanted }),
     }));
     return await this.#askPatiently('compare', { ...rest, records: bare });

@@ -209,4 +209,23 @@ export const migrations: readonly string[] = [
     at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- By time first, as \`seen\`: by id alone, each record is a page of its own to be read, logged and written, and costs
+  -- the more the more there are. born: whole minutes from the year 1601 to the creation; 0: not known, as of all rows that
+  -- an older version made. In \`seen\`: that of the row of its id.
+  ALTER TABLE seen ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE alert_state RENAME TO alert_state_by_id;
+  DROP INDEX alert_state_revision;
+  CREATE TABLE alert_state (
+    source INTEGER NOT NULL,
+    born INTEGER NOT NULL DEFAULT 0,
+    id TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    state TEXT,
+    PRIMARY KEY (source, born, id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO alert_state SELECT source, 0, id, revision, state FROM alert_state_by_id ORDER BY source, id;
+  DROP TABLE alert_state_by_id;
+  CREATE INDEX alert_state_revision ON alert_state (source, revision);
+  `,
 ];

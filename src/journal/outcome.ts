@@ -13,6 +13,8 @@ export interface Known {
   readonly newest: bigint | undefined;
   /** How it stood at that revision, as far as that is known. */
   readonly state?: Partial<AlertState>;
+  /** Where the row of the id lies, if it is known (`MemoryTable`). */
+  readonly born?: number;
 }
 
 /** Since which revision what was seen, and the newest of each id, are known without a gap. */
@@ -66,7 +68,8 @@ function judgeChange(
   if (newest === undefined) {
     if (isForgotten && record.revision < since.states) return 'unknown';
     // An id older than our memory was told before, as far as anybody can know.
-    const isOld = record.created < floor || record.created < since.states;
+    const { created = record.revision } = record;
+    const isOld = created < floor || created < since.states;
     return { outcome: isOld ? 'update' : 'new', unrevised: 0 };
   }
   // Told, and its `seen` row has gone since.

@@ -137,14 +137,15 @@ function putSinks(database: DatabaseSync, found: Findings, configured: readonly 
 
 /** What was in lost batches is news when a source reads it again. */
 function forget(database: DatabaseSync, first: number, last: number): void {
-  const lost = 'SELECT source, id FROM seen WHERE batch BETWEEN ?1 AND ?2';
-  database.prepare(`DELETE FROM alert_state WHERE (source, id) IN (${lost})`).run(first, last);
+  const lost = 'SELECT source, born, id FROM seen WHERE batch BETWEEN ?1 AND ?2';
+  database.prepare(`DELETE FROM alert_state WHERE (source, born, id) IN (${lost})`).run(first, last);
   // An id that was told before is still known, by the newest of its revisions that is not lost.
   database
     .prepare(
-      `INSERT OR REPLACE INTO alert_state (source, id, revision)
-       SELECT source, id, max(revision) FROM seen
-       WHERE (source, id) IN (${lost}) AND (batch IS NULL OR batch NOT BETWEEN ?1 AND ?2) GROUP BY source, id`,
+      `INSERT OR REPLACE INTO alert_state (source, born, id, revision)
+       SELECT source, born, id, max(revision) FROM seen
+       WHERE (source, born, id) IN (${lost}) AND (batch IS NULL OR batch NOT BETWEEN ?1 AND ?2)
+       GROUP BY source, born, id`,
     )
     .run(first, last);
   database.prepare('DELETE FROM seen WHERE batch BETWEEN ?1 AND ?2').run(first, last);

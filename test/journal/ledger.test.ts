@@ -176,7 +176,7 @@ describe('the ledger', () => {
     );
     append([]);
     expect(rowsOf('withheld')).toBe(10);
-    const records = ['x0', 'x1', 'x2', 'x11'].map((id) => ({ id, revision: 1_000n }));
+    const records = ['x0', 'x1', 'x2', 'x11'].map((id) => ({ id, revision: 1_000n, created: undefined }));
     expect(compare(records).fates.get('siem')).toEqual(['unknown', 'unknown', 'filtered', 'filtered']);
   });
 

@@ -56,6 +56,25 @@ function countOf(table: string): number {
 const told = (text: string) =>
   notices.filter((notice) => 'message' in notice && notice.message.includes(text)).length;
 
+describe('an alert', () => {
+  const minute = (n: number) => BigInt(n) * 600_000_000n;
+  const alert = (revision: number, created: bigint | undefined) => ({ ...at('a', revision), created });
+
+  it('is known by its id and the minute of its creation, however that is rounded', () => {
+    const created = minute(5) + 1_234_567n;
+    append([alert(1, created)]);
+    expect(append([alert(2, created - 567n)]).told).toMatchObject([{ outcome: 'update' }]);
+    expect(countOf('alert_state')).toBe(1);
+  });
+
+  it('that does not say when it was created is known all the same', () => {
+    append([alert(1, undefined)]);
+    expect(append([alert(2, undefined)]).told).toMatchObject([{ outcome: 'update' }]);
+    expect(append([alert(3, minute(5))]).told).toMatchObject([{ outcome: 'update' }]);
+    expect(countOf('alert_state')).toBe(1);
+  });
+});
+
 describe('what has changed', () => {
   const state = (status: string): AlertState => ({
     status,

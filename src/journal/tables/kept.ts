@@ -106,7 +106,7 @@ export const KEPT: readonly Kept[] = [
   },
   {
     name: 'alert_state',
-    key: ['source', 'id'],
+    key: ['source', 'born', 'id'],
     without: 'alerts that are read again may be told again, or as new',
   },
   {

@@ -6,6 +6,10 @@ import type { Known, Since } from '../outcome.ts';
 import { Extents } from './extents.ts';
 import { type Broken, keyText, one } from './row.ts';
 
+const MINUTE = 600_000_000n;
+/** Of what does not say when it was created, and of what an older version has stored. */
+const NOT_KNOWN = 0;
+
 /** Ticks that an id is remembered for after its last revision (K7): 90 days. */
 export const STATE_KEPT = 90n * 86_400n * 10_000_000n;
 
@@ -17,7 +21,11 @@ export interface Remembered {
   readonly newest: bigint | null;
 }
 
-/** What is known of the records that came: tables `seen` (K4) and `alert_state` (K7). */
+/**
+ * What is known of the records that came: tables `seen` (K4) and `alert_state` (K7). Both lie in the order of time, so
+ * that what comes together lies together: of ids, which are in no order, each would be in a page of its own. An alert
+ * is therefore found again only when it says that it was created in the same minute.
+ */
 export class MemoryTable {
   readonly #seen: StatementSync;
   readonly #newest: StatementSync;
@@ -30,30 +38,34 @@ export class MemoryTable {
 
   constructor(database: DatabaseSync, broken: Broken) {
     this.seen = new Extents(database, 'seen', 'source, revision, id', broken);
-    this.states = new Extents(database, 'alert_state', 'source, id', broken);
+    this.states = new Extents(database, 'alert_state', 'source, born, id', broken);
     this.#seen = database.prepare(
       'SELECT fingerprints, batch, position FROM seen WHERE source = ? AND revision = ? AND id = ?',
     );
-    this.#newest = database.prepare('SELECT revision, state FROM alert_state WHERE source = ? AND id = ?');
+    this.#newest = database.prepare(`
+      SELECT revision, state, born FROM alert_state WHERE source = ? AND born IN (${NOT_KNOWN}, ?) AND id = ?
+      ORDER BY revision DESC LIMIT 1`);
     this.#newest.setReadBigInts(true);
     this.#last = database.prepare('SELECT max(revision) AS revision FROM alert_state WHERE source = ?');
     this.#last.setReadBigInts(true);
     this.#within = database.prepare(`
       SELECT seen.id AS key, seen.revision, newest.revision AS newest
-      FROM seen LEFT JOIN alert_state AS newest ON newest.source = seen.source AND newest.id = seen.id
+      FROM seen LEFT JOIN alert_state AS newest
+        ON newest.source = seen.source AND newest.born = seen.born AND newest.id = seen.id
       WHERE seen.source = ? AND seen.revision >= ? AND seen.revision < ? AND batch IS NOT NULL`);
     this.#within.setReadBigInts(true);
-    this.#putSeen = database.prepare('INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)');
-    this.#putNewest = database.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?, ?, ?)');
+    this.#putSeen = database.prepare('INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?, ?)');
+    this.#putNewest = database.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?, ?, ?, ?)');
   }
 
-  recall(source: number, { id, revision }: Pick<SourceRecord, 'id' | 'revision'>): Known {
-    const key = keyText(id);
-    const seen = one<{ fingerprints: string }>(this.#seen, source, revision, key);
-    const newest = one<{ revision: bigint; state: string | null }>(this.#newest, source, key);
-    const state = newest?.state ? parseState(newest.state) : undefined;
+  recall(source: number, record: Pick<SourceRecord, 'id' | 'revision' | 'created'>): Known {
+    const key = keyText(record.id);
+    const seen = one<{ fingerprints: string }>(this.#seen, source, record.revision, key);
+    const newest = one<NewestRow>(this.#newest, source, bornOf(record), key);
     const fingerprints = seen ? seen.fingerprints.split(' ') : [];
-    return { fingerprints, newest: newest?.revision, ...(state && { state }) };
+    if (!newest) return { fingerprints, newest: undefined };
+    const state = newest.state ? parseState(newest.state) : undefined;
+    return { fingerprints, newest: newest.revision, born: Number(newest.born), ...(state && { state }) };
   }
 
   /** Where the last body of a revision stands that was put in the journal. */
@@ -86,11 +98,13 @@ export class MemoryTable {
     const { revision, fingerprint, state } = record;
     const key = keyText(record.id);
     const fingerprints = [...known.fingerprints, fingerprint].join(' ');
-    this.#putSeen.run(source, revision, key, fingerprints, place?.batch ?? null, place?.index ?? null);
+    // It stays where it is, for rows of `seen` point to it.
+    const born = known.born ?? bornOf(record);
+    this.#putSeen.run(source, revision, key, fingerprints, place?.batch ?? null, place?.index ?? null, born);
     if (known.fingerprints.length === 0) this.seen.added(source);
     if (known.newest === undefined) this.states.added(source);
     if (known.newest === undefined || revision >= known.newest)
-      this.#putNewest.run(source, key, revision, state ? formatState(state) : null);
+      this.#putNewest.run(source, born, key, revision, state ? formatState(state) : null);
   }
 
   /** Forgets at most `limit` rows of each table, the oldest first, by the source's own time. */
@@ -115,3 +129,13 @@ export class MemoryTable {
     this.states.store();
   }
 }
+
+interface NewestRow {
+  readonly revision: bigint;
+  readonly state: string | null;
+  readonly born: bigint;
+}
+
+/** In whole minutes: another rounding of that time must not make it another alert. */
+const bornOf = ({ created }: Pick<SourceRecord, 'created'>): number =>
+  created === undefined ? NOT_KNOWN : Number(created / MINUTE);

@@ -26,7 +26,7 @@ export function alertRecord(row: unknown, given?: JsonText): SourceRecord | unde
     kind: 'alert',
     id: typeof alert.id === 'string' && alert.id !== '' ? alert.id : `no-id-${shortHash(json)}`,
     revision: updated,
-    created: created ?? updated,
+    created,
     timeMs: msOfTicks(updated),
     severity: typeof alert.severity === 'string' ? alert.severity : 'unknown',
     product: typeof alert.serviceSource === 'string' ? alert.serviceSource : '',

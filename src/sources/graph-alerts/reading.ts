@@ -232,8 +232,10 @@ class Tie {
   add({ records, count }: Answer): number {
     const before = this.#seen.size;
     if (count !== undefined) this.count = count;
-    for (const record of records)
-      this.#put(keyOf(record), { created: record.created, product: record.product });
+    for (const record of records) {
+      const { created = record.revision, product } = record;
+      this.#put(keyOf(record), { created, product });
+    }
     return this.#seen.size - before;
   }
 

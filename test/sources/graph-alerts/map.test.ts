@@ -44,7 +44,7 @@ describe('alertRecord()', () => {
     expect(alertRecord({ id: 'a' })).toMatchObject({
       id: 'a',
       revision: 0n,
-      created: 0n,
+      created: undefined,
       severity: 'unknown',
     });
   });
