@@ -72,6 +72,8 @@ export interface HttpAnswer {
   readonly status: number;
   /** A gzip stream that stops early comes as a shorter text (axios is lenient): JSON shows its own end. */
   readonly text: string;
+  /** It was there before the request had been sent to its end: whoever answers so has not read all of it. */
+  readonly isEarly: boolean;
   /** By its name in lower case; `undefined` when it was not sent. */
   header(name: string): string | undefined;
 }
@@ -106,6 +108,7 @@ class Exchange {
   readonly #overdue = new AbortController();
   readonly #timers: NodeJS.Timeout[] = [];
   #request: ClientRequest | undefined;
+  #isSent = false;
   #body: Readable | undefined;
   #failureCode: string | undefined;
   /** As Node told it. */
@@ -147,9 +150,13 @@ class Exchange {
       clearTimeout(firstByte);
       this.#body = response.data;
       const taken = await this.#read(response.data);
+      const isEarly = !this.#isSent;
+      // Nobody wants the rest any more; left alone it would wait, with its connection, for whom it was meant for.
+      if (isEarly) this.#request?.destroy();
       const known = response.headers;
       return {
         status: response.status,
+        isEarly,
         get text() {
           return taken.text();
         },
@@ -174,6 +181,9 @@ class Exchange {
     request.once('socket', (socket) => {
       if (socket.connecting) socket.once(isSecure ? 'secureConnect' : 'connect', () => clearTimeout(timer));
       else clearTimeout(timer);
+    });
+    request.once('finish', () => {
+      this.#isSent = true;
     });
     request.once('error', (cause) => {
       this.#cause = cause;

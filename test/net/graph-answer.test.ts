@@ -4,7 +4,7 @@ import type { HttpAnswer } from '../../src/net/http.ts';
 import { aToken } from '../support/scripted-graph.ts';
 
 function anAnswer(status: number, body: unknown, headers: Record<string, string> = {}): HttpAnswer {
-  return { status, text: JSON.stringify(body), header: (name) => headers[name] };
+  return { status, text: JSON.stringify(body), isEarly: false, header: (name) => headers[name] };
 }
 
 describe('claimsOf()', () => {

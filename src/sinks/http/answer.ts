@@ -48,6 +48,7 @@ export function judge(answer: HttpAnswer, asked: Asked): Verdict {
     return unavailable(why, 'config');
   }
   if (status >= 200 && status < 300) {
+    if (answer.isEarly) return unavailable(' before it has read the request, so nothing is taken', 'answer');
     if (!isHtml(answer)) return { kind: 'taken' };
     return unavailable(
       ' and a web page: a login page or a proxy, not the receiver. Check url and proxy',

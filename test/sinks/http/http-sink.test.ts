@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { UnavailableError } from '../../../src/core/errors.ts';
 import { describeSinkContract } from '../../contracts/sink.contract.ts';
@@ -17,6 +17,22 @@ describeSinkContract('http', { confirmsAtOnce: true }, async () => {
     stop: () => receiver.close(),
   };
 });
+
+/** Speaks for itself on each connection, and need not speak HTTP. */
+async function aPeer(speak: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    speak(socket);
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 describe('a request', () => {
   it('has a line for each event, and says what it is', async () => {
@@ -117,6 +133,23 @@ describe('an answer', () => {
     expect(await send(sink, events(1))).toEqual({ refused: [] });
   });
 
+  it('is no receipt from one who has not read the request, and the connection goes', async () => {
+    const sockets: Socket[] = [];
+    const origin = await aPeer((socket) => {
+      sockets.push(socket);
+      socket.once('data', () => socket.pause().write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
+    });
+    const { sink } = await openSink({ url: origin });
+    // More than the buffers of both ends take.
+    const [one] = events(1);
+    const error = await failureOf(
+      send(sink, [{ ...one!, events: [`{"text":"${'x'.repeat(20_000_000)}"}`] }]),
+    );
+    expect(error).toMatchObject({ reason: 'answer', message: expect.stringContaining('before it has read') });
+    await once(sockets[0]!.resume(), 'close');
+    expect(sockets).toHaveLength(1);
+  });
+
   it.each([
     ['401', { status: 401 }, 'auth', 'check auth'],
     ['403', { status: 403 }, 'auth', 'rights'],
@@ -209,14 +242,8 @@ describe('an answer', () => {
     const { origin } = await aReceiver(() => ({ after: new Promise(() => {}) }));
     const slow = await openSink({ url: origin }, 150);
     expect(await failureOf(send(slow.sink, events(1)))).toMatchObject({ reason: 'timeout' });
-    const garbage = createServer((socket) => void socket.end('SSH-2.0-OpenSSH_9.2\r\n')).listen(
-      0,
-      '127.0.0.1',
-    );
-    onTestFinished(() => void garbage.close());
-    await once(garbage, 'listening');
-    const { port } = garbage.address() as AddressInfo;
-    const other = await openSink({ url: `http://127.0.0.1:${port}` });
+    const garbage = await aPeer((socket) => void socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
+    const other = await openSink({ url: garbage });
     expect(await failureOf(send(other.sink, events(1)))).toMatchObject({ reason: 'network' });
     const nobody = await openSink({ url: 'http://127.0.0.1:1/canary-path' });
     const error = await failureOf(send(nobody.sink, events(1)));
