@@ -99,6 +99,7 @@ export class ClientCredentials {
       maxBytes: MAX_ANSWER_BYTES,
       timeoutMs: this.#timeoutMs,
       signal: this.#life.signal,
+      name: this.#name,
     });
     const { text, lifeS } = this.#read(answer, [secret, encoded(secret), pair]);
     const lifeMs = lifeS * 1000;
@@ -106,9 +107,14 @@ export class ClientCredentials {
     return text;
   }
 
+  /** The token server in the words of a message. */
+  get #name(): string {
+    return `${new URL(this.#settings.tokenUrl).host} (auth.tokenUrl)`;
+  }
+
   #read(answer: HttpAnswer, secrets: readonly string[]): { text: string; lifeS: number } {
     const { status } = answer;
-    const where = `${new URL(this.#settings.tokenUrl).host} (auth.tokenUrl)`;
+    const where = this.#name;
     const body = parsed(answer.text);
     if (status === 429 || status >= 500) {
       const serverMs = httpDateMs(answer.header('date')) ?? Date.now();

@@ -24,6 +24,8 @@ export interface ClientRequest {
   /** Bounds the whole exchange. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** The far end in the words of a message; left out: its host. */
+  readonly name?: string;
 }
 
 /** A connection takes longer only where nothing comes of it. */
@@ -62,6 +64,8 @@ export class HttpClient {
    */
   async ask({ url, timeoutMs, ...request }: ClientRequest): Promise<HttpAnswer> {
     const { host, protocol } = new URL(url);
+    // A path can be as good as a password, as with webhooks.
+    const { name = host } = request;
     checkHeaders(request.headers);
     const isSecure = protocol === 'https:';
     const isProxied = isSecure || this.#options.proxy !== undefined;
@@ -70,13 +74,12 @@ export class HttpClient {
     return await exchange({
       ...request,
       url,
-      // A path can be as good as a password, as with webhooks.
-      name: host,
+      name,
       agent: isSecure ? this.#secureAgent() : this.#plain,
       via,
       excess: 'cut',
       timeouts: { connectMs, firstByteMs: timeoutMs, wholeMs: timeoutMs },
-      explain: (cause) => this.#explain(host, via, cause),
+      explain: (cause) => this.#explain(name, via, cause),
     });
   }
 
@@ -90,12 +93,12 @@ export class HttpClient {
     this.#secure = undefined;
   }
 
-  #explain(host: string, via: string | undefined, cause: unknown): UnavailableError {
+  #explain(name: string, via: string | undefined, cause: unknown): UnavailableError {
     const meaning = this.#tls.explain(cause);
     if (meaning !== undefined)
-      return new UnavailableError(`connecting to ${host} failed: ${meaning}`, { reason: 'auth' });
+      return new UnavailableError(`connecting to ${name} failed: ${meaning}`, { reason: 'auth' });
     const through = via === undefined ? '' : ` (${via})`;
-    const message = `${host} cannot be reached${through}: ${explainCode(codeOf(cause))}`;
+    const message = `${name} cannot be reached${through}: ${explainCode(codeOf(cause))}`;
     return new UnavailableError(message, { reason: 'network' });
   }
 

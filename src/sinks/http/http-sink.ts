@@ -160,6 +160,8 @@ export class HttpSink implements Sink {
     events: readonly Outgoing[],
     signal: AbortSignal,
   ): Promise<Verdict & { kind: 'taken' | 'too-large' | 'rejected' }> {
+    // Without them nobody can be asked, and no receiver is to blame.
+    await orAbort(this.#options.auth.headers(), signal);
     const keys = events.map(({ key }) => key);
     const same = (other: readonly string[]) => other.length === keys.length && other[0] === keys[0];
     // Until there is an answer, so that an abort leaves it there.
@@ -186,24 +188,27 @@ export class HttpSink implements Sink {
     signal: AbortSignal,
   ): Promise<Verdict & { kind: 'taken' | 'too-large' | 'rejected' }> {
     const { auth } = this.#options;
+    // Another request may turn it off meanwhile.
+    const compression = this.#compression;
     let credentials = await orAbort(auth.headers(), signal);
-    let answer = await this.#request(target, events, credentials, signal);
+    let answer = await this.#request(target, events, credentials, compression, signal);
     if (answer.status === 401 || answer.status === 403) {
       const newer = await orAbort(auth.headers(credentials), signal);
       if (!isSame(newer, credentials)) {
         credentials = newer;
-        answer = await this.#request(target, events, credentials, signal);
+        answer = await this.#request(target, events, credentials, compression, signal);
       }
     }
     const verdict = judge(answer, {
       host: target.host,
-      isCompressed: this.#compression !== 'none',
+      isCompressed: compression !== 'none',
       secrets: this.#secrets(target, credentials),
       nowMs: this.#options.now(),
     });
     if (verdict.kind === 'unavailable') throw verdict.error;
     if (verdict.kind !== 'not-compressed') return verdict;
-    this.#options.log.warn({}, `${verdict.detail}: from now on what is sent is not compressed`);
+    if (this.#compression !== 'none')
+      this.#options.log.warn({}, `${verdict.detail}: from now on what is sent is not compressed`);
     this.#compression = 'none';
     return await this.#askOne(target, events, signal);
   }
@@ -212,11 +217,11 @@ export class HttpSink implements Sink {
     target: Target,
     events: readonly Outgoing[],
     credentials: Readonly<Record<string, string>>,
+    compression: Compression,
     signal: AbortSignal,
   ): Promise<HttpAnswer> {
     const { client, method, body, headers, timeoutMs, targets } = this.#options;
     const { type, bytes } = encode(events, body);
-    const compression = this.#compression;
     const compressed = await compress(bytes, compression);
     if (signal.aborted) throw abortError(signal);
     return await client.ask({

@@ -94,6 +94,16 @@ describe('a request', () => {
     expect(sink.notes?.()).toEqual([expect.stringContaining('does not take zstd')]);
   });
 
+  it('is sent again as it is by each that was under way with compression', async () => {
+    const { origin, taken } = await aReceiver(({ headers }) => ({
+      status: headers['content-encoding'] ? 415 : 200,
+    }));
+    const { sink, lines } = await openSink({ url: origin, compression: 'gzip' });
+    await Promise.all([1, 2, 3].map((from) => send(sink, events(1, from))));
+    expect(taken.toSorted()).toEqual(linesOf(events(3)));
+    expect(lines).toHaveLength(1);
+  });
+
   it('has the credentials and headers of the config', async () => {
     const { origin, received } = await aReceiver();
     const headers = [
@@ -443,6 +453,21 @@ describe('OAuth2', () => {
     const { sink } = await openSink({ url: origin, auth: oauth2(authority.origin) });
     expect(await failureOf(send(sink, events(1)))).toMatchObject({ reason: 'auth' });
     expect([received.length, authority.received.length]).toEqual([2, 2]);
+  });
+
+  it('that gives no token is no fault of a receiver, and is told once', async () => {
+    const authority = await aReceiver(({ n }) => (n === 0 ? { status: 503 } : token(n)));
+    const [a, b] = [await aReceiver(), await aReceiver()];
+    const { sink } = await openSink({ urls: [a.origin, b.origin], auth: oauth2(authority.origin) });
+    const { message } = await failureOf(send(sink, events(1)));
+    expect(message).toBe(`${new URL(authority.origin).host} (auth.tokenUrl) answers HTTP 503`);
+    await send(sink, events(1));
+    expect([a.received.length, b.received.length, authority.received.length]).toEqual([1, 0, 2]);
+    authority.play(() => ({ lost: true }));
+    const lost = await openSink({ urls: [a.origin, b.origin], auth: oauth2(authority.origin) });
+    expect((await failureOf(send(lost.sink, events(1)))).message).toMatch(
+      /^127\.0\.0\.1:\d+ \(auth\.tokenUrl\) cannot be reached: ECONNRESET[^.]*$/,
+    );
   });
 
   it('tells what the token server says, and no secret', async () => {
