@@ -67,3 +67,13 @@ export class Secret {
     return text;
   }
 }
+
+/** A secret as others may write it: as it is, in JSON, in a query, in a form. */
+export function formsOf(text: string): string[] {
+  const inQuery = encodeURIComponent(text.toWellFormed());
+  const inForm = new URLSearchParams({ '': text }).toString().slice(1);
+  return [text, escaped(text), inQuery, inForm];
+}
+
+/** Text as it stands between the quotes of JSON. */
+export const escaped = (text: string): string => JSON.stringify(text).slice(1, -1);

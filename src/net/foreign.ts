@@ -1,3 +1,5 @@
+import { formsOf } from '../lib/secret.ts';
+
 /** A message of Graph or Entra ID fits in this; what is longer is no message. */
 const MOST_CHARACTERS = 500;
 
@@ -10,8 +12,10 @@ const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
  */
 export function foreignText(text: unknown, secrets: readonly string[]): string {
   if (typeof text !== 'string') return '';
+  // Longest first: of one that is part of another the rest must not be left.
+  const forms = secrets.flatMap(formsOf).toSorted((a, b) => b.length - a.length);
   let safe = text;
-  for (const secret of secrets) safe = safe.replaceAll(secret, '***');
+  for (const form of forms) if (form !== '') safe = safe.replaceAll(form, '***');
   safe = safe.replace(CONTROLS, ' ').trim();
   return safe.length > MOST_CHARACTERS ? `${safe.slice(0, MOST_CHARACTERS).toWellFormed()}…` : safe;
 }

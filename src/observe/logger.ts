@@ -1,5 +1,5 @@
 import { type Logger, pino, stdSerializers } from 'pino';
-import type { Secret } from '../lib/secret.ts';
+import { escaped, formsOf, type Secret } from '../lib/secret.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -46,7 +46,8 @@ export function striker(secrets: readonly Secret[]): (line: string) => string {
     const now = secrets.map((secret) => secret.revealAll());
     if (now.length !== known.length || now.some((texts, index) => texts !== known[index])) {
       known = now;
-      strings = [...new Set(now.flat().flatMap(formsOf))]
+      // What others have written stands here between quotes once more.
+      strings = [...new Set(now.flat().flatMap(formsOf).map(escaped))]
         .filter((text) => text.length >= 4)
         // Longest first: of a secret that begins with another one the rest must not be left.
         .toSorted((a, b) => b.length - a.length);
@@ -54,13 +55,3 @@ export function striker(secrets: readonly Secret[]): (line: string) => string {
     return strings.reduce((text, string) => text.replaceAll(string, '***'), line);
   };
 }
-
-/** A secret as it may come to stand in a line: as it is, in JSON that is quoted there, in a query, in a form. */
-function formsOf(text: string): string[] {
-  const inQuery = encodeURIComponent(text);
-  const inForm = new URLSearchParams({ '': text }).toString().slice(1);
-  return [text, escaped(text), inQuery, inForm].map(escaped);
-}
-
-/** Text as it stands between the quotes of JSON. */
-const escaped = (text: string): string => JSON.stringify(text).slice(1, -1);

@@ -7,6 +7,13 @@ describe('foreignText()', () => {
     expect(foreignText('a\r\nb s3cret\u202ec\u2028s3cret', ['s3cret'])).toBe('a b *** c ***');
   });
 
+  it('hides a secret as it stands in JSON, a query or a form, and leaves no rest of a longer one', () => {
+    const secrets = ['a b', 'a b"c/ä'];
+    const told = JSON.stringify({ key: secrets[1] }) + new URLSearchParams({ key: secrets[1]! });
+    const said = `${told} ${encodeURIComponent(secrets[1]!)} ${secrets.toReversed().join('|')}`;
+    expect(foreignText(said, [...secrets, ''])).toBe('{"key":"***"}key=*** *** ***|***');
+  });
+
   it('takes anything', () => {
     for (const value of [undefined, null, 7, {}]) expect(foreignText(value, [])).toBe('');
   });

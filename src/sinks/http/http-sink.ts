@@ -193,8 +193,10 @@ export class HttpSink implements Sink {
     let credentials = await orAbort(auth.headers(), signal);
     let answer = await this.#request(target, events, credentials, compression, signal);
     if (answer.status === 401 || answer.status === 403) {
+      const before = this.#ownHeaders();
+      for (const { value } of this.#options.headers) if (typeof value !== 'string') value.look();
       const newer = await orAbort(auth.headers(credentials), signal);
-      if (!isSame(newer, credentials)) {
+      if (!isSame(newer, credentials) || !isSame(this.#ownHeaders(), before)) {
         credentials = newer;
         answer = await this.#request(target, events, credentials, compression, signal);
       }
@@ -220,7 +222,7 @@ export class HttpSink implements Sink {
     compression: Compression,
     signal: AbortSignal,
   ): Promise<HttpAnswer> {
-    const { client, method, body, headers, timeoutMs, targets } = this.#options;
+    const { client, method, body, timeoutMs, targets } = this.#options;
     const { type, bytes } = encode(events, body);
     const compressed = await compress(bytes, compression);
     if (signal.aborted) throw abortError(signal);
@@ -233,7 +235,7 @@ export class HttpSink implements Sink {
         'user-agent': 'defender-relay',
         ...(compression !== 'none' && { 'content-encoding': compression }),
         'idempotency-key': idempotencyKey(events),
-        ...Object.fromEntries(headers.map(({ name, value }) => [name.toLowerCase(), textOf(value)])),
+        ...this.#ownHeaders(),
         ...credentials,
       },
       body: compressed,
@@ -243,16 +245,17 @@ export class HttpSink implements Sink {
     });
   }
 
-  /** Longest first: of one that is part of another the rest must not be left. */
+  /** Those of the config, as of now. */
+  #ownHeaders(): Readonly<Record<string, string>> {
+    const { headers } = this.#options;
+    return Object.fromEntries(headers.map(({ name, value }) => [name.toLowerCase(), textOf(value)]));
+  }
+
   #secrets(target: Target, credentials: Readonly<Record<string, string>>): string[] {
     const { headers, auth } = this.#options;
     const own = headers.flatMap(({ value }) => (typeof value === 'string' ? [] : value.revealAll()));
     const shown = Object.values(credentials).flatMap((text) => [text, text.replace(/^\S+ /, '')]);
-    // A path can be as good as a password.
-    const { href, pathname, search } = new URL(target.url());
-    const paths = [href, pathname + search, pathname, search].filter((text) => text.length > 1);
-    const all = [...own, ...auth.secrets(), ...shown, ...paths];
-    return all.filter((text) => text !== '').toSorted((a, b) => b.length - a.length);
+    return [...own, ...auth.secrets(), ...shown, ...target.secrets()];
   }
 }
 

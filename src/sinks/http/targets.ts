@@ -7,12 +7,26 @@ export interface Target {
   url(): string;
   /** Its name in messages. */
   readonly host: string;
+  /** Texts of its address that nobody may read. */
+  secrets(): readonly string[];
 }
 
 /** @param url its path may be a secret, and be replaced */
 export function targetOf(url: string | Secret): Target {
   const text = () => (typeof url === 'string' ? url : url.reveal());
-  return { url: text, host: new URL(text()).host };
+  const isSecret = typeof url !== 'string';
+  return { url: text, host: new URL(text()).host, secrets: () => secretsOf(new URL(text()), isSecret) };
+}
+
+/** Shorter ones are words such as `v1` or `in`, and struck out they would take away what a message says. */
+const SHORTEST_SECRET = 6;
+
+/** A path can be as good as a password, and a far end may tell a part of it only. */
+function secretsOf({ href, pathname, search, searchParams }: URL, isSecret: boolean): string[] {
+  const whole = [href, pathname + search, pathname, search].filter((text) => text.length > 1);
+  if (!isSecret) return whole;
+  const parts = [...pathname.split('/'), ...searchParams.values(), ...searchParams.keys()];
+  return [...whole, ...parts.filter((text) => text.length >= SHORTEST_SECRET)];
 }
 
 /** How long one that failed is passed over, as long as another is there. Twice as long each time, up to an hour. */

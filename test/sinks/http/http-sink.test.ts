@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { UnavailableError } from '../../../src/core/errors.ts';
+import { Reread } from '../../../src/lib/reread.ts';
+import type { Secret } from '../../../src/lib/secret.ts';
+import type { HttpSettings } from '../../../src/sinks/http/index.ts';
 import { describeSinkContract } from '../../contracts/sink.contract.ts';
 import { aReceiver, startReceiver } from '../../support/http-receiver.ts';
-import { createSink, events, failureOf, linesOf, never, openSink, send } from './support.ts';
+import { createSink, events, failureOf, linesOf, never, openSink, type Settings, send } from './support.ts';
 
 describeSinkContract('http', { confirmsAtOnce: true }, async () => {
   const receiver = await startReceiver();
@@ -246,6 +249,44 @@ describe('an answer', () => {
     const { message } = await failureOf(send(sink, events(1)));
     expect(received[0]?.path).toBe('/canary-1?key=canary-2');
     expect(message).toContain('(no *** here)');
+  });
+
+  it.each([
+    ['canary-1', 'no hook ***'],
+    ['canary-2', 'no hook ***'],
+  ])('S11: that echoes a part of a secret address (%s) tells nobody', async (part, says) => {
+    const { origin } = await aReceiver(() => ({ status: 404, body: `no hook ${part}` }));
+    const { sink } = await openSink({ secretUrl: `${origin}/hooks/canary-1/in?key=canary-2` });
+    const { message } = await failureOf(send(sink, events(1)));
+    expect(message).toContain(says);
+    expect(message).not.toContain('canary');
+  });
+
+  it.each<[string, Settings, (settings: HttpSettings) => Secret | undefined]>([
+    [
+      'the token',
+      { auth: { type: 'bearer', token: 'old' } },
+      ({ auth }) => (auth.type === 'bearer' ? auth.token : undefined),
+    ],
+    [
+      'a header',
+      { headers: [{ name: 'Authorization', secret: 'old' }] },
+      ({ headers }) => headers[0]?.secret,
+    ],
+  ])('of 401 has %s read again, which is used at once', async (_, settings, secretOf) => {
+    const { origin, received } = await aReceiver(({ headers }) => ({
+      status: headers.authorization?.endsWith('new') ? 200 : 401,
+    }));
+    let text = 'old';
+    const { sink } = await openSink({ url: origin, ...settings }, undefined, (parsed) =>
+      secretOf(parsed)?.follow(new Reread(text, () => text), '/run/secrets/x'),
+    );
+    expect(await failureOf(send(sink, events(1)))).toMatchObject({ reason: 'auth' });
+    // Nobody asks twice with the same.
+    expect(received).toHaveLength(1);
+    text = 'new';
+    expect(await send(sink, events(1))).toEqual({ refused: [] });
+    expect(received).toHaveLength(3);
   });
 
   it('that is no HTTP at all, or none, keeps everything', async () => {

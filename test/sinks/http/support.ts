@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { z } from 'zod';
 import type { Rendered, SendResult, Sink } from '../../../src/core/sink.ts';
-import { http } from '../../../src/sinks/http/index.ts';
+import { type HttpSettings, http } from '../../../src/sinks/http/index.ts';
 import { rendered } from '../../contracts/sink.contract.ts';
 import { collectLog, type LogLine } from '../../support/log.ts';
 
@@ -13,19 +13,18 @@ export type Settings = Omit<z.input<typeof http.schema>, 'type'>;
 export function createSink(
   settings: Settings,
   timeoutMs = 10_000,
+  prepare?: (parsed: HttpSettings) => void,
 ): { sink: Sink; lines: readonly LogLine[] } {
   const log = collectLog();
-  const sink = http.create(http.schema.parse({ type: 'http', ...settings }), {
-    name: 'siem',
-    log,
-    timeoutMs,
-  });
+  const parsed = http.schema.parse({ type: 'http', ...settings });
+  prepare?.(parsed);
+  const sink = http.create(parsed, { name: 'siem', log, timeoutMs });
   return { sink, lines: log.lines };
 }
 
 /** For one test, and open. */
-export async function openSink(settings: Settings, timeoutMs?: number) {
-  const made = createSink(settings, timeoutMs);
+export async function openSink(...how: Parameters<typeof createSink>) {
+  const made = createSink(...how);
   onTestFinished(() => made.sink.close());
   await made.sink.open(never);
   return made;
