@@ -101,7 +101,7 @@ export class ClientCredentials {
       signal: this.#life.signal,
       name: this.#name,
     });
-    const { text, lifeS } = this.#read(answer, [secret, encoded(secret), pair]);
+    const { text, lifeS } = this.#read(answer, [secret, pair, ...this.#client.secrets]);
     const lifeMs = lifeS * 1000;
     this.#token = { text, untilMs: this.#clock() + lifeMs - Math.min(EARLY_MS, lifeMs / 10) };
     return text;

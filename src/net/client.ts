@@ -28,6 +28,13 @@ export interface ClientRequest {
   readonly name?: string;
 }
 
+interface Agents {
+  readonly plain: HttpAgent;
+  readonly secure: HttpsAgent;
+  /** That they show at the proxy. */
+  readonly password: string | undefined;
+}
+
 /** A connection takes longer only where nothing comes of it. */
 const CONNECT_MS = 10_000;
 
@@ -41,21 +48,23 @@ export class HttpClient {
   readonly #tls: TlsClient;
   /** The proxy in the words of a message. */
   readonly #via: string | undefined;
-  readonly #plain: HttpAgent;
-  #secure: { readonly agent: TlsAgent; readonly password: string | undefined } | undefined;
+  #agents: Agents | undefined;
 
   /** @throws {UsageError} HTTPS_PROXY is no address */
   constructor(options: ClientOptions) {
-    const { proxy, tls, log } = options;
+    const { tls, log } = options;
     this.#options = options;
     this.#env = options.env ?? process.env;
     this.#tls = new TlsClient(tls, log);
     this.#via = viaOf(options, this.#env);
-    // Of the environment's proxies none is for http:// here: HTTPS_PROXY says what it is for.
-    this.#plain = new HttpAgent({
-      keepAlive: true,
-      ...(proxy !== undefined && { proxyEnv: { HTTP_PROXY: proxyEnvOf(options, this.#env).HTTPS_PROXY } }),
-    });
+  }
+
+  /** What a proxy is told, which it could tell others. */
+  get secrets(): readonly string[] {
+    const { proxyLogin } = this.#options;
+    if (!proxyLogin) return [];
+    const { user, password } = proxyLogin;
+    return password.revealAll().flatMap((text) => [text, Buffer.from(`${user}:${text}`).toString('base64')]);
   }
 
   /**
@@ -71,11 +80,12 @@ export class HttpClient {
     const isProxied = isSecure || this.#options.proxy !== undefined;
     const via = isProxied ? this.#via : undefined;
     const connectMs = Math.min(CONNECT_MS, timeoutMs);
+    const { plain, secure } = this.#agentsNow();
     return await exchange({
       ...request,
       url,
       name,
-      agent: isSecure ? this.#secureAgent() : this.#plain,
+      agent: isSecure ? secure : plain,
       via,
       excess: 'cut',
       timeouts: { connectMs, firstByteMs: timeoutMs, wholeMs: timeoutMs },
@@ -88,9 +98,9 @@ export class HttpClient {
   }
 
   close(): void {
-    this.#plain.destroy();
-    this.#secure?.agent.destroy();
-    this.#secure = undefined;
+    this.#agents?.plain.destroy();
+    this.#agents?.secure.destroy();
+    this.#agents = undefined;
   }
 
   #explain(name: string, via: string | undefined, cause: unknown): UnavailableError {
@@ -102,18 +112,25 @@ export class HttpClient {
     return new UnavailableError(message, { reason: 'network' });
   }
 
-  /** Another one once the proxy's password has changed. */
-  #secureAgent(): HttpsAgent {
-    const password = this.#options.proxyLogin?.password.reveal();
-    if (this.#secure && this.#secure.password !== password) {
-      retire(this.#secure.agent);
-      this.#secure = undefined;
+  /** Others once the proxy's password has changed. */
+  #agentsNow(): Agents {
+    const { proxy, proxyLogin } = this.#options;
+    const password = proxyLogin?.password.reveal();
+    if (this.#agents && this.#agents.password !== password) {
+      retire(this.#agents.plain);
+      retire(this.#agents.secure);
+      this.#agents = undefined;
     }
-    this.#secure ??= {
-      agent: new TlsAgent(this.#tls, proxyEnvOf(this.#options, this.#env)),
+    if (this.#agents) return this.#agents;
+    const proxyEnv = proxyEnvOf(this.#options, this.#env);
+    // Of the environment's proxies none is for http:// here: HTTPS_PROXY says what it is for.
+    const toPlain = proxy !== undefined && { proxyEnv: { HTTP_PROXY: proxyEnv.HTTPS_PROXY } };
+    this.#agents = {
+      plain: new HttpAgent({ keepAlive: true, ...toPlain }),
+      secure: new TlsAgent(this.#tls, proxyEnv),
       password,
     };
-    return this.#secure.agent;
+    return this.#agents;
   }
 }
 

@@ -120,6 +120,10 @@ class Exchange {
     this.#target = asked.name ?? `${host}${pathname}`;
   }
 
+  get #via(): string {
+    return this.#asked.via === undefined ? '' : ` (${this.#asked.via})`;
+  }
+
   get wasStale(): boolean {
     return this.#request?.reusedSocket === true && this.#failureCode === 'ECONNRESET' && !this.#body;
   }
@@ -195,7 +199,9 @@ class Exchange {
   #limit(ms: number, what: string): NodeJS.Timeout {
     const overdue = () =>
       this.#overdue.abort(
-        new UnavailableError(`${this.#target}: ${what} within ${ms / 1000} s`, { reason: 'timeout' }),
+        new UnavailableError(`${this.#target}${this.#via}: ${what} within ${ms / 1000} s`, {
+          reason: 'timeout',
+        }),
       );
     const timer = setTimeout(overdue, ms);
     this.#timers.push(timer);
@@ -227,14 +233,13 @@ class Exchange {
     if (error instanceof UnavailableError) return error;
     if (this.#cause instanceof UnavailableError) return this.#cause;
     this.#failureCode = codeOf(error);
-    const explained = this.#asked.explain?.(this.#cause ?? error);
-    if (explained) return explained;
     if (this.#body) {
       const message = `${this.#target}: the answer was cut off or is damaged (${this.#failureCode})`;
       return new UnavailableError(message, { reason: 'answer' });
     }
-    const via = this.#asked.via === undefined ? '' : ` (${this.#asked.via})`;
-    const message = `${this.#target} cannot be reached${via}: ${explainCode(this.#failureCode)}`;
+    const explained = this.#asked.explain?.(this.#cause ?? error);
+    if (explained) return explained;
+    const message = `${this.#target} cannot be reached${this.#via}: ${explainCode(this.#failureCode)}`;
     return new UnavailableError(message, { reason: 'network' });
   }
 }
@@ -253,6 +258,9 @@ export function codeOf(error: unknown): string {
 const UNKNOWN_CA =
   'its certificate comes from a CA that is not trusted here; give the CA’s file as `ca` of the tenant';
 
+const NO_HTTP =
+  'what answers there does not speak HTTP. Is it the right port, and does http:// or https:// stand before it?';
+
 const codeMeanings: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name is not known; check DNS and the spelling',
   EAI_AGAIN: 'DNS does not answer',
@@ -268,6 +276,7 @@ const codeMeanings: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_CA,
   ERR_PROXY_TUNNEL:
     'the proxy does not let us through; check its address, proxyLogin, and whether it allows this host',
+  HPE_HEADER_OVERFLOW: 'the headers of its answer are too long',
   CERT_HAS_EXPIRED: 'its certificate has expired (or the clock here is wrong)',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet (or the clock here is wrong)',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
@@ -275,7 +284,7 @@ const codeMeanings: Readonly<Record<string, string>> = {
 
 /** A code with what it means, where that is known. */
 export function explainCode(code: string): string {
-  const meaning = codeMeanings[code];
+  const meaning = codeMeanings[code] ?? (code.startsWith('HPE_') ? NO_HTTP : undefined);
   return meaning ? `${code}, ${meaning}` : code;
 }
 

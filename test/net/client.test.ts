@@ -125,6 +125,25 @@ describe('HttpClient', () => {
     });
   });
 
+  it('tells that a proxy is on the way which says nothing', async () => {
+    const proxy = await startProxy();
+    proxy.mutes = () => true;
+    const { client } = aClient({}, { proxy: proxy.origin });
+    const asked = client.ask({
+      url: 'https://siem.example.com',
+      method: 'POST',
+      headers: {},
+      body: Buffer.from('body'),
+      maxBytes: 1000,
+      timeoutMs: 100,
+      signal: never,
+    });
+    await expect(asked).rejects.toMatchObject({
+      reason: 'timeout',
+      message: expect.stringContaining(`siem.example.com (proxy ${proxy.origin}): no `),
+    });
+  });
+
   it('refuses a proxy of the environment that is no address', () => {
     expect(() => aClient({}, { env: { HTTPS_PROXY: 'http://' } })).toThrow(UsageError);
   });

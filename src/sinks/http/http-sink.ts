@@ -252,10 +252,10 @@ export class HttpSink implements Sink {
   }
 
   #secrets(target: Target, credentials: Readonly<Record<string, string>>): string[] {
-    const { headers, auth } = this.#options;
+    const { headers, auth, client } = this.#options;
     const own = headers.flatMap(({ value }) => (typeof value === 'string' ? [] : value.revealAll()));
     const shown = Object.values(credentials).flatMap((text) => [text, text.replace(/^\S+ /, '')]);
-    return [...own, ...auth.secrets(), ...shown, ...target.secrets()];
+    return [...own, ...auth.secrets(), ...client.secrets, ...shown, ...target.secrets()];
   }
 }
 

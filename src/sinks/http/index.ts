@@ -50,6 +50,9 @@ const OURS = [
   'host',
   'connection',
   'idempotency-key',
+  'expect',
+  'trailer',
+  'upgrade',
 ];
 
 const headerText = z.string().regex(/^[\x20-\x7e]*$/, 'expected ASCII characters without line breaks');

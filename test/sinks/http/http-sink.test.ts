@@ -251,6 +251,31 @@ describe('an answer', () => {
     expect(message).toContain('(no *** here)');
   });
 
+  it('S11: of a proxy that tells what it was told tells nobody its login, and has the newest', async () => {
+    const proxy = await aReceiver(({ headers }) => {
+      const login = headers['proxy-authorization'] ?? '';
+      return { status: 500, body: `${login} ${Buffer.from(login.replace('Basic ', ''), 'base64')}` };
+    });
+    let password = 'canary-1';
+    const settings = {
+      url: 'http://siem.example.com',
+      tls: { insecure: true },
+      proxy: proxy.origin,
+      proxyLogin: { user: 'relay', password },
+    };
+    const { sink } = await openSink(settings, undefined, ({ proxyLogin }) =>
+      proxyLogin?.password.follow(new Reread(password, () => password, { everyMs: 0 }), '/run/secrets/x'),
+    );
+    for (password of ['canary-1', 'canary-2']) {
+      const { message } = await failureOf(send(sink, events(1)));
+      expect(message).toContain('answers HTTP 500 (Basic *** relay:***)');
+    }
+    const logins = proxy.received.map(({ headers }) => headers['proxy-authorization']);
+    expect(logins).toEqual(
+      ['canary-1', 'canary-2'].map((text) => `Basic ${Buffer.from(`relay:${text}`).toString('base64')}`),
+    );
+  });
+
   it.each([
     ['canary-1', 'no hook ***'],
     ['canary-2', 'no hook ***'],
@@ -295,7 +320,17 @@ describe('an answer', () => {
     expect(await failureOf(send(slow.sink, events(1)))).toMatchObject({ reason: 'timeout' });
     const garbage = await aPeer((socket) => void socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
     const other = await openSink({ url: garbage });
-    expect(await failureOf(send(other.sink, events(1)))).toMatchObject({ reason: 'network' });
+    expect(await failureOf(send(other.sink, events(1)))).toMatchObject({
+      reason: 'network',
+      message: expect.stringContaining('does not speak HTTP'),
+    });
+    const cut = await aPeer((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok'));
+    });
+    expect(await failureOf(send((await openSink({ url: cut })).sink, events(1)))).toMatchObject({
+      reason: 'answer',
+      message: expect.stringContaining('cut off'),
+    });
     const nobody = await openSink({ url: 'http://127.0.0.1:1/canary-path' });
     const error = await failureOf(send(nobody.sink, events(1)));
     expect(error).toMatchObject({

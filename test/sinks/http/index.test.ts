@@ -40,6 +40,11 @@ describe('the settings of http', () => {
       /^headers.0.name/,
     ],
     [
+      'headers that Node acts on',
+      { url: 'https://a', headers: [{ name: 'Trailer', value: 'x' }] },
+      /^headers.0.name/,
+    ],
+    [
       'a header with a line break',
       { url: 'https://a', headers: [{ name: 'a', value: 'b\r\nc: d' }] },
       /^headers.0.value/,
