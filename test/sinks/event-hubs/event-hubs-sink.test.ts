@@ -55,6 +55,7 @@ async function startSecured(transport: 'tls' | 'websocket') {
 async function breakable(hubs: EventHubs, changes: Changes = {}) {
   return {
     sink: aSink(hubs, changes),
+    secrets: [KEY],
     arrived: () => inOrderOfNumbers(hubs),
     breakDown() {
       hubs.always = 'cut';

@@ -4,22 +4,49 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { UnavailableError } from '../../../src/core/errors.ts';
 import { Reread } from '../../../src/lib/reread.ts';
 import type { Secret } from '../../../src/lib/secret.ts';
+import { isAbort } from '../../../src/lib/wait.ts';
 import type { HttpSettings } from '../../../src/sinks/http/index.ts';
 import { describeSinkContract } from '../../contracts/sink.contract.ts';
 import { aReceiver, startReceiver } from '../../support/http-receiver.ts';
 import { createSink, events, failureOf, linesOf, never, openSink, type Settings, send } from './support.ts';
 
+const credentials: Settings = {
+  auth: { type: 'bearer', token: 'canary-1' },
+  headers: [{ name: 'X-Key', secret: 'canary-2' }],
+};
+
 describeSinkContract('http', { confirmsAtOnce: true }, async () => {
   const receiver = await startReceiver();
-  const { sink } = createSink({ url: `${receiver.origin}/ingest` });
+  const { sink, lines } = createSink({ secretUrl: `${receiver.origin}/canary-3`, ...credentials });
   return {
     sink,
+    lines,
+    secrets: ['canary'],
     arrived: () => receiver.taken,
     breakDown: () => receiver.breakDown(),
     mend: () => receiver.mend(),
     stop: () => receiver.close(),
   };
 });
+
+describeSinkContract(
+  'http, of a receiver that repeats all it is told',
+  { confirmsAtOnce: true },
+  async () => {
+    const receiver = await startReceiver();
+    const { sink, lines } = createSink({ secretUrl: `${receiver.origin}/canary-3`, ...credentials });
+    return {
+      sink,
+      lines,
+      secrets: ['canary'],
+      arrived: () => receiver.taken,
+      breakDown: () =>
+        receiver.play(({ path, headers }) => ({ status: 500, body: path + JSON.stringify(headers) })),
+      mend: () => receiver.play(() => ({})),
+      stop: () => receiver.close(),
+    };
+  },
+);
 
 /** Speaks for itself on each connection, and need not speak HTTP. */
 async function aPeer(speak: (socket: Socket) => void): Promise<string> {
@@ -339,6 +366,20 @@ describe('an answer', () => {
     });
     expect(error.message).not.toContain('canary');
   });
+});
+
+it('ends at the signal, whatever the receiver does, and sends the same again', async () => {
+  const { origin, received } = await aReceiver(({ n }) => (n === 0 ? { after: new Promise(() => {}) } : {}));
+  const { sink } = await openSink({ url: origin });
+  const stop = new AbortController();
+  const sent = failureOf(sink.send(events(3), stop.signal));
+  await expect.poll(() => received.length).toBe(1);
+  stop.abort();
+  expect(await sent).toSatisfy(isAbort);
+  expect(await send(sink, events(5))).toEqual({ refused: [] });
+  const keys = received.map(({ headers }) => headers['idempotency-key']);
+  expect(keys[1]).toBe(keys[0]);
+  expect(received.map(({ lines }) => lines.length)).toEqual([3, 3, 2]);
 });
 
 it('S11: a secret that no header may hold is told, and not what it is', async () => {
