@@ -113,6 +113,12 @@ describe('HttpClient', () => {
     const direct = await aClient(tls, { env: { ...env, NO_PROXY: '127.0.0.1' } }).failure(receiver.origin);
     expect(direct).toMatchObject({ message: expect.stringContaining('tls.ca') });
     expect(proxy.connects).toHaveLength(2);
+    const pinned = await aClient({ ...tls, fingerprint: ['0'.repeat(64)] }, { env }).failure(receiver.origin);
+    expect(pinned).toMatchObject({
+      reason: 'auth',
+      message: expect.stringContaining('not the one that is pinned'),
+    });
+    expect(receiver.received).toHaveLength(2);
   });
 
   it('tells that a proxy is on the way which refuses', async () => {
