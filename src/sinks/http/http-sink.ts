@@ -261,9 +261,10 @@ export class HttpSink implements Sink {
 
 /** @throws {UnavailableError} the file with it has something else in it now */
 function urlOf(target: Target): string {
-  const url = target.url();
-  if (URL.canParse(url) && new URL(url).host === target.host) return url;
-  const message = `secretUrl is not an address at ${target.host} any more: correct it, or start the relay again`;
+  const text = target.url();
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.origin === target.origin && url.username === '' && url.password === '') return text;
+  const message = `secretUrl is not an address at ${target.origin} any more: correct it, or start the relay again`;
   throw new UnavailableError(message, { reason: 'config' });
 }
 

@@ -7,6 +7,8 @@ export interface Target {
   url(): string;
   /** Its name in messages. */
   readonly host: string;
+  /** It never changes. */
+  readonly origin: string;
   /** Texts of its address that nobody may read. */
   secrets(): readonly string[];
 }
@@ -14,19 +16,32 @@ export interface Target {
 /** @param url its path may be a secret, and be replaced */
 export function targetOf(url: string | Secret): Target {
   const text = () => (typeof url === 'string' ? url : url.reveal());
-  const isSecret = typeof url !== 'string';
-  return { url: text, host: new URL(text()).host, secrets: () => secretsOf(new URL(text()), isSecret) };
+  const { host, origin } = new URL(text());
+  return {
+    url: text,
+    host,
+    origin,
+    secrets: () => (typeof url === 'string' ? wholesOf(url) : url.revealAll().flatMap(partsOf)),
+  };
+}
+
+/** A path can be as good as a password. */
+function wholesOf(text: string): string[] {
+  if (!URL.canParse(text)) return [text];
+  const { href, pathname, search } = new URL(text);
+  return [href, pathname + search, pathname, search].filter((whole) => whole.length > 1);
 }
 
 /** Shorter ones are words such as `v1` or `in`, and struck out they would take away what a message says. */
 const SHORTEST_SECRET = 6;
 
-/** A path can be as good as a password, and a far end may tell a part of it only. */
-function secretsOf({ href, pathname, search, searchParams }: URL, isSecret: boolean): string[] {
-  const whole = [href, pathname + search, pathname, search].filter((text) => text.length > 1);
-  if (!isSecret) return whole;
+/** With what a far end may tell of it alone. */
+function partsOf(text: string): string[] {
+  const wholes = wholesOf(text);
+  if (!URL.canParse(text)) return wholes;
+  const { pathname, searchParams } = new URL(text);
   const parts = [...pathname.split('/'), ...searchParams.values(), ...searchParams.keys()];
-  return [...whole, ...parts.filter((text) => text.length >= SHORTEST_SECRET)];
+  return [...wholes, ...parts.filter((part) => part.length >= SHORTEST_SECRET)];
 }
 
 /** How long one that failed is passed over, as long as another is there. Twice as long each time, up to an hour. */

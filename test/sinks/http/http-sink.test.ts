@@ -382,6 +382,25 @@ it('ends at the signal, whatever the receiver does, and sends the same again', a
   expect(received.map(({ lines }) => lines.length)).toEqual([3, 3, 2]);
 });
 
+it.each<[string, (origin: string) => string]>([
+  ['no address', () => 'canary'],
+  ['another scheme', (origin) => `${origin.replace('http:', 'https:')}/canary`],
+  ['another host', (origin) => `${origin.replace('127.0.0.1', 'localhost')}/canary`],
+  ['a login', (origin) => `${origin.replace('//', '//canary:canary@')}/`],
+])('S11: a secret address in which stands %s by now is told, and not used', async (_, next) => {
+  const { origin, received } = await aReceiver();
+  let text = `${origin}/canary`;
+  const { sink } = await openSink({ secretUrl: text }, undefined, ({ secretUrl }) =>
+    secretUrl?.follow(new Reread(text, () => text, { everyMs: 0 }), '/run/secrets/x'),
+  );
+  await send(sink, events(1));
+  text = next(origin);
+  const error = await failureOf(send(sink, events(1, 2)));
+  expect(error).toMatchObject({ reason: 'config', message: expect.stringContaining(origin) });
+  expect(error.message).not.toContain('canary');
+  expect(received).toHaveLength(1);
+});
+
 it('S11: a secret that no header may hold is told, and not what it is', async () => {
   const { origin, received } = await aReceiver();
   const { sink } = await openSink({ url: origin, auth: { type: 'bearer', token: 'canary\u0001\u20ac' } });
