@@ -79,6 +79,7 @@ const auth = z.discriminatedUnion('type', [
       user: z
         .string()
         .min(1)
+        .regex(/^[^:]*$/, 'expected a name without ":": what comes after it would be taken for the password')
         .describe('Name of the user.')
         .meta({ [EXAMPLE]: 'relay' }),
       password: secret().describe('Password.'),

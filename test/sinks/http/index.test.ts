@@ -45,6 +45,11 @@ describe('the settings of http', () => {
       /^headers.0.name/,
     ],
     [
+      'a user with a colon',
+      { url: 'https://a', auth: { type: 'basic', user: 'a:b', password: 'c' } },
+      /^auth.user: expected a name without/,
+    ],
+    [
       'a header with a line break',
       { url: 'https://a', headers: [{ name: 'a', value: 'b\r\nc: d' }] },
       /^headers.0.value/,
