@@ -10,6 +10,8 @@ import { TlsClient, type TlsSettings } from './tls.ts';
 
 export interface ClientOptions extends ProxySettings {
   readonly tls: TlsSettings;
+  /** Where `tls` stands in the config, for messages; left out: `tls`. */
+  readonly place?: string;
   readonly log: Log;
   readonly env?: Environment;
 }
@@ -52,10 +54,10 @@ export class HttpClient {
 
   /** @throws {UsageError} HTTPS_PROXY is no address */
   constructor(options: ClientOptions) {
-    const { tls, log } = options;
+    const { tls, log, place } = options;
     this.#options = options;
     this.#env = options.env ?? process.env;
-    this.#tls = new TlsClient(tls, log);
+    this.#tls = new TlsClient(tls, log, undefined, place);
     this.#via = viaOf(options, this.#env);
   }
 
@@ -81,6 +83,7 @@ export class HttpClient {
     const via = isProxied ? this.#via : undefined;
     const connectMs = Math.min(CONNECT_MS, timeoutMs);
     const { plain, secure } = this.#agentsNow();
+    if (isSecure) this.#tls.remind();
     return await exchange({
       ...request,
       url,

@@ -85,15 +85,25 @@ export class TlsClient {
   readonly #settings: TlsSettings;
   readonly #log: Log;
   readonly #clock: () => number;
+  readonly #place: string;
   #files: Reread<Files> | undefined;
   #toldTrouble: string | undefined;
   #warnedMs = Number.NEGATIVE_INFINITY;
 
-  /** @param clock milliseconds, only ever going forward */
-  constructor(settings: TlsSettings, log: Log, clock: () => number = () => performance.now()) {
+  /**
+   * @param clock milliseconds, only ever going forward
+   * @param place where the settings stand, for messages
+   */
+  constructor(
+    settings: TlsSettings,
+    log: Log,
+    clock: () => number = () => performance.now(),
+    place: string = 'tls',
+  ) {
     this.#settings = settings;
     this.#log = log;
     this.#clock = clock;
+    this.#place = place;
   }
 
   /**
@@ -105,7 +115,7 @@ export class TlsClient {
   options(host: string): ConnectionOptions {
     const { serverName, minVersion, insecure, fingerprint } = this.#settings;
     const { ca, cert, key } = this.#read();
-    this.#warn();
+    this.remind();
     return {
       host,
       minVersion: `TLSv${minVersion}`,
@@ -124,22 +134,33 @@ export class TlsClient {
     if (fingerprint === undefined) return undefined;
     const found = socket.getPeerCertificate().fingerprint256 as string | undefined;
     if (found !== undefined && fingerprint.includes(parseFingerprint(found) ?? '')) return undefined;
-    return `its certificate is not the one that is pinned: its fingerprint is ${found ?? 'not to be had'}. If that is right, give it as tls.fingerprint`;
+    return this.#placed(
+      `its certificate is not the one that is pinned: its fingerprint is ${found ?? 'not to be had'}. If that is right, give it as tls.fingerprint`,
+    );
   }
 
   /** What an error of a TLS connection means and what to do; `undefined` when it is not one of TLS. */
   explain(cause: unknown): string | undefined {
-    return explainTls(cause, this.#own());
+    const meaning = explainTls(cause, this.#own());
+    return meaning && this.#placed(meaning);
   }
 
   /** What a far end means that breaks off just after the handshake, where TLS 1.3 has clients refused (trap S17). */
   get refusal(): string {
-    return explainRefusal(this.#own());
+    return this.#placed(explainRefusal(this.#own()));
   }
 
   /** What an operator has to know as long as it is so. */
   notes(): readonly string[] {
-    return this.#settings.insecure ? [INSECURE] : [];
+    return this.#settings.insecure ? [this.#placed(INSECURE)] : [];
+  }
+
+  /** Warns of `insecure`, every hour at most. To be called also while connections are kept. */
+  remind(): void {
+    const now = this.#clock();
+    if (!this.#settings.insecure || now - this.#warnedMs < HOUR_MS) return;
+    this.#warnedMs = now;
+    this.#log.warn({}, this.#placed(INSECURE));
   }
 
   /** As the far end was shown it last. */
@@ -151,25 +172,25 @@ export class TlsClient {
     try {
       this.#files ??= new Reread(readFiles(this.#settings), () => readFiles(this.#settings));
     } catch (error) {
-      throw new UnavailableError((error as Error).message, { reason: 'auth' });
+      throw new UnavailableError(this.#placed((error as Error).message), { reason: 'auth' });
     }
     const files = this.#files.look();
     const { trouble } = this.#files;
     if (trouble !== this.#toldTrouble) {
       this.#toldTrouble = trouble;
       if (trouble === undefined) this.#log.info({}, 'the TLS files can be used again');
-      else this.#log.warn({}, `${trouble}; the older ones stay in use`);
+      else this.#log.warn({}, this.#placed(`${trouble}; the older ones stay in use`));
     }
     return files;
   }
 
-  #warn(): void {
-    const now = this.#clock();
-    if (!this.#settings.insecure || now - this.#warnedMs < HOUR_MS) return;
-    this.#warnedMs = now;
-    this.#log.warn({}, INSECURE);
+  #placed(text: string): string {
+    return this.#place === 'tls' ? text : text.replaceAll(SETTING, `${this.#place}.$1`);
   }
 }
+
+/** A setting as messages name it. */
+const SETTING = /\btls\.(ca|cert|key|passphrase|fingerprint|serverName|minVersion|insecure)\b/g;
 
 const INSECURE =
   'tls.insecure is set: anybody on the way can read the events, and take the receiver’s place. Give tls.ca or tls.fingerprint instead';

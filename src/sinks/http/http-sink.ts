@@ -29,8 +29,8 @@ export interface HttpSinkOptions {
   readonly log: Log;
   /** What an operator has to know as long as it is so. */
   readonly notes: readonly string[];
-  /** Said every hour. */
-  readonly warning: string | undefined;
+  /** The same, said every hour. */
+  readonly warnings: readonly string[];
 }
 
 const BOUNDLESS: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
@@ -86,8 +86,8 @@ export class HttpSink implements Sink {
   }
 
   notes(): readonly string[] {
-    const { notes, warning, compression } = this.#options;
-    const all = warning === undefined ? notes : [...notes, warning];
+    const { notes, warnings, compression } = this.#options;
+    const all = [...notes, ...warnings];
     if (this.#compression === compression) return all;
     return [...all, `the receiver does not take ${compression}: what is sent is not compressed`];
   }
@@ -102,6 +102,7 @@ export class HttpSink implements Sink {
   async send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt> {
     if (signal.aborted) throw abortError(signal);
     if (!this.#isOpen) throw new UnavailableError('the sink is closed', { reason: 'other' });
+    this.#warn();
     const { body, maxRequestBytes } = this.#options;
     const events = outgoing(batch);
     const unknown = this.#accepted.left(events);
@@ -123,10 +124,10 @@ export class HttpSink implements Sink {
   }
 
   #warn(): void {
-    const { warning, log, now } = this.#options;
-    if (warning === undefined || now() - this.#warnedMs < HOUR_MS) return;
+    const { warnings, log, now } = this.#options;
+    if (now() - this.#warnedMs < HOUR_MS) return;
     this.#warnedMs = now();
-    log.warn({}, warning);
+    for (const warning of warnings) log.warn({}, warning);
   }
 
   /** Until the far end has answered for each of the events. What it refuses is narrowed down to the one that it is about. */

@@ -8,7 +8,7 @@ import { tlsSchema } from '../../net/tls.ts';
 import type { SinkPlugin } from '../context.ts';
 import { type Auth, staticAuth, tokenAuth } from './auth.ts';
 import { compressions } from './compress.ts';
-import { HttpSink } from './http-sink.ts';
+import { HttpSink, type HttpSinkOptions } from './http-sink.ts';
 import { bodies } from './request.ts';
 import { Targets, targetOf } from './targets.ts';
 
@@ -206,10 +206,11 @@ export const http: SinkPlugin<typeof schema> = {
     const targets = [...urls, ...(secretUrl ? [secretUrl] : [])].map(targetOf);
     const way = { proxy, proxyLogin, log };
     const client = new HttpClient({ ...way, tls });
+    const { auth, notes, warnings } = authOf(settings, way, timeoutMs);
     return new HttpSink({
       targets: new Targets(targets, log, () => performance.now()),
       client,
-      auth: authOf(settings, way, timeoutMs),
+      auth,
       method,
       body,
       compression,
@@ -218,8 +219,11 @@ export const http: SinkPlugin<typeof schema> = {
       timeoutMs,
       now: Date.now,
       log,
-      notes: client.notes(),
-      warning: targets.some((target) => isInClear(target.url())) ? IN_CLEAR_WARNING : undefined,
+      notes: [...client.notes(), ...notes],
+      warnings: [
+        ...(targets.some((target) => isInClear(target.url())) ? [IN_CLEAR_WARNING] : []),
+        ...warnings,
+      ],
     });
   },
 };
@@ -227,13 +231,21 @@ export const http: SinkPlugin<typeof schema> = {
 const IN_CLEAR_WARNING =
   'url begins with http://: anybody on the way can read the events and the credentials. Use https://';
 
+const TOKEN_IN_CLEAR_WARNING =
+  'auth.tokenUrl begins with http://: anybody on the way can read the client secret and the tokens. Use https://';
+
+/** With what an operator has to know of it. */
 function authOf(
   { auth }: HttpSettings,
   way: Omit<ConstructorParameters<typeof HttpClient>[0], 'tls'>,
   timeoutMs: number,
-): Auth {
-  if (auth.type !== 'oauth2') return staticAuth(auth);
-  const client = new HttpClient({ ...way, tls: auth.tls ?? tlsSchema.parse({}) });
-  // A token and the request that it is for share the time of one send.
-  return tokenAuth(new ClientCredentials(auth, client, Math.floor(timeoutMs / 3)));
+): { auth: Auth } & Pick<HttpSinkOptions, 'notes' | 'warnings'> {
+  if (auth.type !== 'oauth2') return { auth: staticAuth(auth), notes: [], warnings: [] };
+  const client = new HttpClient({ ...way, tls: auth.tls ?? tlsSchema.parse({}), place: 'auth.tls' });
+  return {
+    // A token and the request that it is for share the time of one send.
+    auth: tokenAuth(new ClientCredentials(auth, client, Math.floor(timeoutMs / 3))),
+    notes: client.notes(),
+    warnings: isInClear(auth.tokenUrl) ? [TOKEN_IN_CLEAR_WARNING] : [],
+  };
 }

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { UnavailableError } from '../../../src/core/errors.ts';
 import { Reread } from '../../../src/lib/reread.ts';
 import type { Secret } from '../../../src/lib/secret.ts';
 import { isAbort } from '../../../src/lib/wait.ts';
 import type { HttpSettings } from '../../../src/sinks/http/index.ts';
 import { describeSinkContract } from '../../contracts/sink.contract.ts';
+import { testCertificates } from '../../support/certificates.ts';
 import { aReceiver, startReceiver } from '../../support/http-receiver.ts';
 import { createSink, events, failureOf, linesOf, never, openSink, type Settings, send } from './support.ts';
 
@@ -47,6 +48,18 @@ describeSinkContract(
     };
   },
 );
+
+const oauth2 = (origin: string) =>
+  ({
+    type: 'oauth2',
+    tokenUrl: `${origin}/token`,
+    clientId: 'relay',
+    clientSecret: 'canary',
+    scope: 'in',
+  }) as const;
+const token = (n: number, life?: number) => ({
+  body: JSON.stringify({ access_token: `token-${n}`, token_type: 'Bearer', expires_in: life }),
+});
 
 /** Speaks for itself on each connection, and need not speak HTTP. */
 async function aPeer(speak: (socket: Socket) => void): Promise<string> {
@@ -421,6 +434,32 @@ it('does not stop to warn of an address at which anybody can listen in', async (
   ]);
 });
 
+it('does not stop to warn while a connection is kept: of whom it trusts, and of what is sent in clear', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const secure = await aReceiver(undefined, (await testCertificates()).server.good);
+  const trusting = await openSink({ url: secure.origin, tls: { insecure: true } });
+  const proxy = await aReceiver(({ n, path }) => (path.endsWith('/token') ? token(n) : {}));
+  const auth = { ...oauth2('http://login.example.com'), tls: { insecure: true } };
+  const url = 'http://siem.example.com';
+  const open = await openSink({ url, auth, tls: { insecure: true }, proxy: proxy.origin });
+  for (let hour = 0; hour < 3; hour++) {
+    for (const { sink } of [trusting, open]) await send(sink, events(2, 1 + 2 * hour));
+    vi.advanceTimersByTime(3_600_000);
+  }
+  const times = ({ lines }: typeof open, said: string) =>
+    lines.filter(({ level, message }) => level === 'warn' && message.includes(said)).length;
+  expect(times(trusting, 'tls.insecure')).toBe(3);
+  expect(times(open, 'url begins with http://')).toBe(3);
+  expect(times(open, 'auth.tokenUrl begins with http://')).toBe(3);
+  expect(open.sink.notes?.()).toEqual([
+    expect.stringMatching(/^tls.insecure.*Give tls.ca/),
+    expect.stringMatching(/^auth.tls.insecure.*Give auth.tls.ca or auth.tls.fingerprint/),
+    expect.stringContaining('url begins with http://'),
+    expect.stringContaining('auth.tokenUrl begins with http://'),
+  ]);
+});
+
 describe('a receiver that refuses', () => {
   it('one event of twenty is sent the others, and the one is told', async () => {
     const { origin, taken } = await aReceiver(({ text }) =>
@@ -547,18 +586,6 @@ describe('several receivers', () => {
 });
 
 describe('OAuth2', () => {
-  const oauth2 = (origin: string) =>
-    ({
-      type: 'oauth2',
-      tokenUrl: `${origin}/token`,
-      clientId: 'relay',
-      clientSecret: 'canary',
-      scope: 'in',
-    }) as const;
-  const token = (n: number, life?: number) => ({
-    body: JSON.stringify({ access_token: `token-${n}`, token_type: 'Bearer', expires_in: life }),
-  });
-
   it('asks for a token once, and again when it is refused', async () => {
     const authority = await aReceiver(({ n }) => token(n, 3600));
     const { origin, received } = await aReceiver(({ n, headers }) => ({
@@ -604,6 +631,14 @@ describe('OAuth2', () => {
     expect((await failureOf(send(lost.sink, events(1)))).message).toMatch(
       /^127\.0\.0\.1:\d+ \(auth\.tokenUrl\) cannot be reached: ECONNRESET[^.]*$/,
     );
+  });
+
+  it('names the settings of the token server where they are wrong', async () => {
+    const authority = await aReceiver(undefined, (await testCertificates()).server.good);
+    const { sink } = await openSink({ url: 'http://127.0.0.1:1', auth: oauth2(authority.origin) });
+    const { message } = await failureOf(send(sink, events(1)));
+    expect(message).toContain('(auth.tokenUrl)');
+    expect(message).toContain('as auth.tls.ca');
   });
 
   it('tells what the token server says, and no secret', async () => {
