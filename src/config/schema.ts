@@ -46,6 +46,9 @@ const source = oneOf(sources, {
     });
 });
 
+/** At a time, of any sink. */
+const MOST_SENDS = 64;
+
 const delivery = z.strictObject({
   batchSize: z.int().min(1).max(1000).default(200).describe('Most records in one send.'),
   window: z
@@ -57,7 +60,7 @@ const delivery = z.strictObject({
   maxInFlight: z
     .int()
     .min(1)
-    .max(64)
+    .max(MOST_SENDS)
     .default(1)
     .describe(
       'Sends at a time; more than 1 with `http` only. Two revisions of one alert never overtake each other.',
@@ -153,7 +156,8 @@ const sink = oneOf(sinks, {
 })
   .superRefine((settings, context) => {
     const most = pluginFor(settings)?.maxInFlight ?? 1;
-    if (settings.delivery.maxInFlight > most)
+    // Where all are allowed the field itself has refused more.
+    if (most < MOST_SENDS && settings.delivery.maxInFlight > most)
       context.addIssue({
         code: 'custom',
         path: ['delivery', 'maxInFlight'],

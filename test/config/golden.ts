@@ -70,6 +70,7 @@ export const golden: Readonly<Record<string, string | readonly string[]>> = {
   'two-sinks-of-one-name':
     ':17:11 sinks[1].name: the same name as sinks[0], found "siem"; give each its own: it is known by it',
   'type-unheard-of': ':14:11 sinks[0].type: expected syslog, http, file, stdout or event-hubs, found "kafka"',
+  'too-many-in-flight': ':16:30 sinks[0].delivery.maxInFlight: must be at most 64, found "65"',
   type: ':14:11 sinks[0].type: expected syslog, http, file, stdout or event-hubs, found "sylog"; did you mean "syslog"?',
   'typo-in-key': ':16:5 sinks[0].prot: unknown key "prot"; did you mean "port"?',
   'typo-in-part': ':12:1 sink: unknown key "sink"; did you mean "sinks"?',
