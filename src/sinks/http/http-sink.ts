@@ -9,7 +9,15 @@ import { Accepted } from './accepted.ts';
 import { judge, type Verdict } from './answer.ts';
 import type { Auth } from './auth.ts';
 import { type Compression, compress } from './compress.ts';
-import { type Body, encode, idempotencyKey, type Outgoing, outgoing, requestsOf } from './request.ts';
+import {
+  type Body,
+  encode,
+  idempotencyKey,
+  type Outgoing,
+  outgoing,
+  requestsOf,
+  sizeOfAll,
+} from './request.ts';
 import type { Target, Targets } from './targets.ts';
 
 export interface HttpSinkOptions {
@@ -68,6 +76,8 @@ export class HttpSink implements Sink {
   #isOpen = false;
   #compression: Compression;
   readonly #accepted = new Accepted();
+  /** What the far end took of a request that was too large for it. */
+  #mostBytes = Number.POSITIVE_INFINITY;
   /** Keys of the events of each request. */
   #unanswered: (readonly string[])[] = [];
   #warnedMs = Number.NEGATIVE_INFINITY;
@@ -88,8 +98,10 @@ export class HttpSink implements Sink {
   notes(): readonly string[] {
     const { notes, warnings, compression } = this.#options;
     const all = [...notes, ...warnings];
-    if (this.#compression === compression) return all;
-    return [...all, `the receiver does not take ${compression}: what is sent is not compressed`];
+    if (this.#compression !== compression)
+      all.push(`the receiver does not take ${compression}: what is sent is not compressed`);
+    if (Number.isFinite(this.#mostBytes)) all.push(limited(this.#mostBytes));
+    return all;
   }
 
   /** Connects nowhere: that a far end takes connections says nothing of whether it takes events. */
@@ -109,7 +121,8 @@ export class HttpSink implements Sink {
     // A single record may be sent to see whether the far end is well, and nobody but it can tell.
     const left = unknown.length === 0 && batch.length === 1 ? events : unknown;
     const job: Job = { signal, refused: new Map(), inARow: 0 };
-    for (const request of requestsOf(left, body, maxRequestBytes, this.#unanswered))
+    const mostBytes = Math.min(maxRequestBytes, this.#mostBytes);
+    for (const request of requestsOf(left, body, mostBytes, this.#unanswered))
       await this.#deliver(request, job);
     const refused = [...job.refused.values()].toSorted((a, b) => a.index - b.index);
     return { confirmed: Promise.resolve({ refused }) };
@@ -144,8 +157,11 @@ export class HttpSink implements Sink {
     }
     if (wanted.length > 1) {
       const half = Math.ceil(wanted.length / 2);
-      await this.#deliver(wanted.slice(0, half), job);
-      await this.#deliver(wanted.slice(half), job);
+      const halves = [wanted.slice(0, half), wanted.slice(half)];
+      const before = job.refused.size;
+      for (const each of halves) await this.#deliver(each, job);
+      // Where an event was refused, it was that one which was too large.
+      if (verdict.kind === 'too-large' && job.refused.size === before) this.#learn(halves.map(sizeOfAll));
       return;
     }
     const { kind: reason, detail } = verdict;
@@ -154,6 +170,14 @@ export class HttpSink implements Sink {
     if (job.inARow < MOST_REFUSALS) return;
     const message = `refused ${MOST_REFUSALS} events and accepted none between: ${detail}. All of them are kept; check url, body and format`;
     throw new UnavailableError(message, { reason: 'config' });
+  }
+
+  /** Else each later request of that size would be sent in vain, too. */
+  #learn(taken: readonly number[]): void {
+    const mostBytes = Math.max(...taken);
+    if (mostBytes >= this.#mostBytes) return;
+    this.#mostBytes = mostBytes;
+    this.#options.log.warn({ bytes: mostBytes }, limited(mostBytes));
   }
 
   /** @throws {UnavailableError} no receiver has answered for them */
@@ -259,6 +283,9 @@ export class HttpSink implements Sink {
     return [...own, ...auth.secrets(), ...client.secrets, ...shown, ...target.secrets()];
   }
 }
+
+const limited = (bytes: number): string =>
+  `the receiver answered 413 to larger requests: they have ${bytes} bytes at most from now on. Set maxRequestBytes to what it takes`;
 
 /** @throws {UnavailableError} the file with it has something else in it now */
 function urlOf(target: Target): string {

@@ -39,6 +39,12 @@ export function outgoing(batch: readonly Rendered[]): Outgoing[] {
   });
 }
 
+/** What an event takes in a request, before that is compressed. */
+const sizeOf = ({ text }: Outgoing): number => Buffer.byteLength(text) + 1;
+
+export const sizeOfAll = (events: readonly Outgoing[]): number =>
+  events.reduce((sum, event) => sum + sizeOf(event), 0);
+
 /**
  * Cuts events into requests of at most `maxBytes`. What went out in one request and was not answered for goes out in one
  * again, so that the far end knows it by its key.
@@ -64,7 +70,7 @@ export function requestsOf(
       continue;
     }
     const event = events[at++]!;
-    const size = Buffer.byteLength(event.text) + 1;
+    const size = sizeOf(event);
     if (isOpen && body !== 'single' && bytes + size <= maxBytes) requests.at(-1)?.push(event);
     else {
       requests.push([event]);

@@ -477,10 +477,16 @@ describe('a receiver that refuses', () => {
     const { origin, taken, received } = await aReceiver(({ lines }) => ({
       status: lines.length > 6 ? 413 : 200,
     }));
-    const { sink } = await openSink({ url: origin });
+    const { sink, lines } = await openSink({ url: origin });
     expect(await send(sink, events(20))).toEqual({ refused: [] });
     expect(taken).toEqual(linesOf(events(20)));
     expect(received).toHaveLength(7);
+    // Not in vain again, and told.
+    expect(await send(sink, events(20, 21))).toEqual({ refused: [] });
+    expect(received.slice(7).filter(({ lines }) => lines.length > 6)).toEqual([]);
+    const told = 'the receiver answered 413 to larger requests';
+    expect(lines.filter(({ message }) => message.includes(told))).not.toHaveLength(0);
+    expect(sink.notes?.().join()).toContain(told);
   });
 
   it('an event that is too large is not asked for it again', async () => {
@@ -488,6 +494,8 @@ describe('a receiver that refuses', () => {
     const { sink } = await openSink({ url: origin });
     const { refused } = await send(sink, events(3));
     expect(refused).toMatchObject([{ index: 1, reason: 'too-large' }]);
+    // That was it, and not the request.
+    expect(sink.notes?.()).not.toContainEqual(expect.stringContaining('413'));
   });
 
   it('one part of a record is refused the record', async () => {
