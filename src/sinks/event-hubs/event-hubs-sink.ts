@@ -170,7 +170,8 @@ export class EventHubsSink implements Sink {
     for (const event of eventsOf(record.rendered, this.messages(record.rendered))) {
       if (unit.batches.at(-1)?.tryAdd(event)) continue;
       const next = await newBatch();
-      next.tryAdd(event);
+      // Measured before: to go on would be to lose it.
+      if (!next.tryAdd(event)) throw new Error(`an event of ${record.rendered.record.id} fits no batch`);
       unit.batches.push(next);
     }
   }

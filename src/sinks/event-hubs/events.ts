@@ -7,6 +7,8 @@ export type KeyOf = (rendered: Rendered) => string | undefined;
 
 /** Event Hubs takes keys and message ids up to so many characters. */
 const MOST_CHARACTERS = 128;
+/** Graph's words are shorter, and what goes beside a text has to be small, whatever comes. */
+const SEVERITY_CHARACTERS = 32;
 
 /** As the text is, or a hash of it. */
 export function bounded(text: string): string {
@@ -37,7 +39,7 @@ export function eventsOf({ record, stream, sequence }: Rendered, texts: readonly
       kind,
       tenant,
       source,
-      severity,
+      severity: severity.slice(0, SEVERITY_CHARACTERS),
       outcome,
       stream,
       sequence: sequence + place,

@@ -15,6 +15,7 @@ import {
   SERVER_BUSY,
   type Step,
   startEventHubs,
+  textOf,
 } from '../../support/event-hubs/index.ts';
 import { testFolder } from '../../support/folder.ts';
 import { collectLog } from '../../support/log.ts';
@@ -213,6 +214,23 @@ describe('EventHubsSink', () => {
     expect(hubs.texts()).toEqual([]);
   });
 
+  it('S5: a severity of any length loses nothing, and parts that each fill a link arrive whole and in order', async () => {
+    const { hubs, sink } = await start({ maxMessageBytes: 10_000 });
+    await sink.open(never);
+    const [odd, two] = rendered(2);
+    const severity = 'é'.repeat(20_000);
+    const batch = [
+      { ...odd!, record: { ...odd!.record, severity } },
+      { ...two!, events: ['1'.repeat(7_900), '2'.repeat(7_900), '3'.repeat(7_900)] },
+    ];
+    expect(await send(sink, batch)).toEqual({ refused: [] });
+    const messages = hubs.hub('alerts').events.map(({ message }) => message);
+    const own = messages.filter(({ correlation_id }) => correlation_id === two!.record.id);
+    expect(own.map(({ application_properties }) => application_properties?.part)).toEqual([1, 2, 3]);
+    expect(own.map((message) => textOf(message).length)).toEqual([7_900, 7_900, 7_900]);
+    expect(hubs.texts()).toContain('event 1');
+  });
+
   it('finds the one record of a batch that the hub will not have', async () => {
     const { hubs, sink } = await start({ settings: { partitionKey: 'fixed', fixedKey: 'all' } });
     hubs.judge = (texts) =>
@@ -239,7 +257,7 @@ describe('EventHubsSink', () => {
     expect(inOrderOfNumbers(hubs)).toEqual(rendered(30).flatMap(({ events }) => events));
   });
 
-  it.each(['cut', 'close', 'detach'] as const)(
+  it.each(['cut', 'close', 'detach', 'expire'] as const)(
     'loses nothing and keeps the order of an id when the broker comes to: %s',
     async (answer) => {
       const { hubs, sink } = await start();
@@ -249,8 +267,10 @@ describe('EventHubsSink', () => {
       }));
       let transfers = 0;
       hubs.judge = () => (++transfers === 3 || transfers === 9 ? answer : undefined);
-      const { result } = await sendThrough(sink, batch);
+      const { result, failures } = await sendThrough(sink, batch);
       expect(result).toEqual({ refused: [] });
+      expect(failures.length).toBeGreaterThan(0);
+      if (answer === 'expire') expect(failures.join()).toContain('took its leave');
       const arrived = hubs.hub('alerts').events.map(({ message }) => ({
         id: String(message.correlation_id),
         number: Number(message.application_properties?.sequence),

@@ -38,6 +38,8 @@ export type Answer =
   | 'silence'
   | 'cut'
   | 'detach'
+  /** The tokens that were shown have run out: the link is detached, and needs a new one. */
+  | 'expire'
   | 'close';
 
 export const SERVER_BUSY = {
@@ -309,6 +311,10 @@ export async function startEventHubs(options: EventHubsOptions = {}): Promise<Ev
     if (answer === 'cut') return visit.line.cut();
     if (answer === 'detach')
       return void refuse(receiver, 'amqp:link:detach-forced', 'The link was force detached by the broker.');
+    if (answer === 'expire') {
+      visit.letIn.clear();
+      return void refuse(receiver, 'amqp:unauthorized-access', 'ExpiredToken: The token is expired.');
+    }
     if (answer === 'close')
       return void visit.connection.close({
         condition: 'amqp:connection:forced',
