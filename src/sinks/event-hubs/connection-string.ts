@@ -15,6 +15,8 @@ export interface ConnectionString {
   readonly isEmulator: boolean;
 }
 
+const SIGNATURE_PREFIX = 'SharedAccessSignature ';
+
 /**
  * @throws {Error} with a message that has nothing of the text: the SDK's own would repeat the key
  */
@@ -36,7 +38,7 @@ export function parseConnectionString(text: string): ConnectionString {
   const { hostname, port } = new URL(address);
   const keyName = fields.get('sharedaccesskeyname');
   const key = fields.get('sharedaccesskey');
-  const signature = fields.get('sharedaccesssignature');
+  const signature = prefixed(fields.get('sharedaccesssignature'));
   if (signature === undefined && !(keyName && key))
     throw new Error('it must have SharedAccessKeyName and SharedAccessKey, or a SharedAccessSignature');
   return {
@@ -46,8 +48,14 @@ export function parseConnectionString(text: string): ConnectionString {
     key,
     signature,
     eventHub: fields.get('entitypath') || undefined,
-    isEmulator: fields.get('usedevelopmentemulator') === 'true',
+    isEmulator: fields.get('usedevelopmentemulator')?.toLowerCase() === 'true',
   };
+}
+
+/** Many leave out the word that it begins with, for it stands before the `=`, too. */
+function prefixed(signature: string | undefined): string | undefined {
+  if (!signature) return undefined;
+  return signature.startsWith(SIGNATURE_PREFIX) ? signature : `${SIGNATURE_PREFIX}${signature}`;
 }
 
 /** @throws {UnavailableError} */

@@ -158,8 +158,10 @@ function wayOf(
       eventHub: hubOf(eventHub, parsed.eventHub),
       login: { connectionString: text },
       isPlain: parsed.isEmulator,
-      grant: 'check the key in connectionString, and that its shared access policy has the claim Send',
-      secrets: [text, parsed.key, parsed.signature].filter((secret) => secret !== undefined),
+      grant: `check the ${parsed.signature ? 'signature (its key, its end, what it is for)' : 'key'} in connectionString, and that its shared access policy has the claim Send`,
+      secrets: [text, parsed.key, parsed.signature, signedBy(parsed.signature)].filter(
+        (secret) => secret !== undefined,
+      ),
     };
   }
   const [host = '', port] = (namespace ?? '').split(':');
@@ -175,6 +177,11 @@ function wayOf(
     grant: `give the identity of tenant ${tenant} the role "Azure Event Hubs Data Sender" on the namespace or the event hub; it takes some minutes to count`,
     secrets: [],
   };
+}
+
+/** What of a signature may be told by nobody, also where the rest of it is not. */
+function signedBy(signature: string | undefined): string | undefined {
+  return /\bsig=([^&]+)/.exec(signature ?? '')?.[1];
 }
 
 function parsedOf(text: string) {

@@ -48,7 +48,7 @@ const KEEP_ALIVE_MS = 60_000;
  */
 export function openWire(route: Route, signal: AbortSignal): Promise<Wire> {
   const { host, port, timeoutMs } = route;
-  const name = `${host}:${port}`;
+  const name = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(abortError(signal));
     const opened: { destroy(): void }[] = [];
@@ -83,7 +83,7 @@ export function openWire(route: Route, signal: AbortSignal): Promise<Wire> {
     const speak = (socket: Socket) => {
       if (!route.webSockets) return done(overSocket(socket));
       step = 'WebSocket';
-      const webSocket = new WebSocket(`ws://${host}:${port}/$servicebus/websocket`, 'AMQPWSB10', {
+      const webSocket = new WebSocket(`ws://${name}/$servicebus/websocket`, 'AMQPWSB10', {
         createConnection: () => socket,
         perMessageDeflate: false,
       });

@@ -28,8 +28,18 @@ describe('parseConnectionString', () => {
     expect(parseConnectionString(signed)).toMatchObject({ signature: 'SharedAccessSignature sr=x&sig=y' });
   });
 
+  it('reads what people make of it: line ends, capitals, a signature without its first word', () => {
+    const text =
+      'Endpoint=sb://ns;\r\nsharedAccessSignature=sr=x&sig=y%3D&se=1&skn=k;UseDevelopmentEmulator=True\n';
+    expect(parseConnectionString(text)).toMatchObject({
+      signature: 'SharedAccessSignature sr=x&sig=y%3D&se=1&skn=k',
+      isEmulator: true,
+    });
+  });
+
   it.each([
     'secret-key',
+    'Endpoint=sb://ns/;SharedAccessKeyName=secret-key;SharedAccessSignature=',
     'SharedAccessKey=secret-key',
     'Endpoint=sb://ns/;SharedAccessKey=secret-key',
     'Endpoint=secret-key',

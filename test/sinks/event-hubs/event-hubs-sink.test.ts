@@ -334,6 +334,32 @@ describe('EventHubsSink', () => {
     expect(JSON.stringify([error.message, error.stack, error.cause])).not.toContain(wrong);
   });
 
+  it('says of a signature that is refused what to check, and no part of it', async () => {
+    const { hubs } = await start();
+    const signed = hubs
+      .connectionString('alerts')
+      .replace(
+        /SharedAccessKeyName=.*?;SharedAccessKey=[^;]*/,
+        'SharedAccessSignature=sr=x&sig=c2VjcmV0&se=1&skn=k',
+      );
+    const sink = closers.add('sink', aSink(hubs, { settings: { connectionString: signed } }));
+    const error = await failureOf(sink.open(never));
+    expect(error.reason).toBe('auth');
+    expect(error.message).toContain('check the signature');
+    expect(error.message).not.toContain('c2VjcmV0');
+  });
+
+  it('asks a proxy for an address of IPv6 in brackets', async () => {
+    const { hubs } = await start();
+    const tunnel = closers.add('tunnel', await startTunnel());
+    tunnel.refuses = true;
+    const connectionString = hubs.connectionString('alerts').replace('localhost', '[::1]');
+    const settings = { connectionString, proxy: tunnel.origin, transport: 'websockets' };
+    const sink = closers.add('sink', aSink(hubs, { settings }));
+    await failureOf(sink.open(never));
+    expect(tunnel.asked).toMatchObject([{ target: `[::1]:${hubs.port}` }]);
+  });
+
   it('says that there is no such hub', async () => {
     const { hubs } = await start();
     const sink = closers.add('sink', aSink(hubs, { settings: { eventHub: 'alarms' } }));
