@@ -90,7 +90,10 @@ function adopt(wire: Wire, onEnd: () => void): NonNullable<WebSockets['webSocket
       setImmediate(() => {
         if (!isFirst) return this.onclose?.();
         // After the SDK, which knows why.
-        const watch = watchFarewell(() => setImmediate(onEnd));
+        const watch = watchFarewell(
+          () => setImmediate(onEnd),
+          () => wire.destroy(),
+        );
         wire.listen(
           (data) => {
             this.onmessage?.({ data });

@@ -9,11 +9,14 @@ function frame(performative: number, type = 0, extra = 0): Buffer {
   return bytes;
 }
 
-function heard(stream: Buffer, step: number): number {
-  let count = 0;
-  const watch = watchFarewell(() => count++);
+function heard(stream: Buffer, step: number, what: 'farewells' | 'nonsense' = 'farewells'): number {
+  const counts = { farewells: 0, nonsense: 0 };
+  const watch = watchFarewell(
+    () => counts.farewells++,
+    () => counts.nonsense++,
+  );
   for (let at = 0; at < stream.length; at += step) watch(stream.subarray(at, at + step));
-  return count;
+  return counts[what];
 }
 
 describe('watchFarewell', () => {
@@ -25,6 +28,13 @@ describe('watchFarewell', () => {
     expect(heard(Buffer.concat(others), step)).toBe(0);
     const farewells = [frame(0x16), empty, frame(0x17, 0, 5), frame(0x18)];
     expect(heard(Buffer.concat([...others, ...farewells]), step)).toBe(3);
+  });
+
+  it('takes a frame that is larger than any for nonsense, once, and keeps nothing of what follows', () => {
+    const huge = Buffer.alloc(100_000);
+    huge.writeUInt32BE(2 ** 31);
+    expect(heard(huge, 1000, 'nonsense')).toBe(1);
+    expect(heard(Buffer.concat([huge, frame(0x18)]), 1000)).toBe(0);
   });
 
   it('leaves the frames of SASL alone, and comes to an end with nonsense', () => {
