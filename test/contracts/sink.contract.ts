@@ -11,8 +11,10 @@ export interface SinkHarness {
   readonly sink: Sink;
   /** Events that the far end has got, in order, as `messages` gives them. */
   arrived(): readonly string[];
-  /** From now on the far end takes nothing, and what it has not answered for it never will. */
-  breakDown(): void;
+  /** From now on the far end takes nothing, and what it has not answered for it never will. @param how one of `failures` */
+  breakDown(how?: string): void;
+  /** From now on the far end refuses this message, and takes all others. Absent where it has no way to say so. */
+  refuse?(message: string): void;
   /** What may stand in no message, of a sink that shows who it is. */
   readonly secrets?: readonly string[];
   /** What the sink has logged. */
@@ -28,6 +30,8 @@ export interface SinkTraits {
   readonly confirmsAtOnce: boolean;
   /** A receipt promises nothing: what was sent arrives some time later, and a failure is heard of with a later send. */
   readonly promisesNothing?: boolean;
+  /** Further ways in which the far end breaks down. */
+  readonly failures?: readonly string[];
 }
 
 /** Rendered records with events that tell which they are: `event 1`, `event 2`, … */
@@ -117,6 +121,21 @@ export function describeSinkContract(
       expect(harness.arrived()).toHaveLength(3);
     });
 
+    it('what the far end refuses is named, and all else is delivered, in order', async ({ skip }) => {
+      if (!harness.refuse) return skip('it cannot refuse');
+      const batches = [rendered(20), rendered(3, 21)];
+      const [bad] = messages(rendered(1, 8));
+      harness.refuse(bad!);
+      await sink.open(never);
+      const receipts = [];
+      for (const batch of batches) receipts.push(await sink.send(batch, never));
+      await sink.confirm(never);
+      const results = await Promise.all(receipts.map(({ confirmed }) => confirmed));
+      const reason = expect.stringMatching(/^(rejected|too-large)$/);
+      expect(results).toMatchObject([{ refused: [{ index: 7, reason }] }, { refused: [] }]);
+      expect(harness.arrived()).toEqual(messages(batches.flat()).filter((message) => message !== bad));
+    });
+
     it('send() rejects at once when already aborted, and sends nothing', async () => {
       await sink.open(never);
       await expect(sink.send(rendered(1), AbortSignal.abort())).rejects.toSatisfy(isAbort);
@@ -200,42 +219,45 @@ export function describeSinkContract(
       expect(settled).toEqual([0, 1, 2, 3]);
     });
 
-    it('S11, S13: a failure is seen: everything unconfirmed rejects, or the send does, and no message has a secret', async () => {
-      const failures: unknown[] = [];
-      const expectFailure = async (promise: Promise<unknown>) => {
-        const failure = await promise.then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-        failures.push(failure);
-        expect(failure).toBeInstanceOf(UnavailableError);
-      };
-      await sink.open(never);
-      const receipts = traits.confirmsAtOnce
-        ? []
-        : [await sink.send(rendered(1), never), await sink.send(rendered(1, 2), never)];
-      harness.breakDown();
-      if (traits.promisesNothing && traits.confirmsAtOnce) {
-        await expect
-          .poll(() => sink.send(rendered(1), never).catch((error) => error))
-          .toBeInstanceOf(UnavailableError);
-      } else if (traits.confirmsAtOnce) {
-        await expectFailure(sink.send(rendered(1), never));
-      } else {
-        for (const { confirmed } of receipts) await expectFailure(confirmed);
-        // What comes later must not overtake what has to be sent again.
-        await expectFailure(sink.send(rendered(1, 3), never));
-      }
-      const told = inspect([failures, harness.lines, sink.notes?.()], { depth: 20, showHidden: true });
-      for (const secret of harness.secrets ?? []) expect(told).not.toContain(secret);
-      if (!harness.mend) return;
-      harness.mend();
-      await sink.open(never);
-      const again = await sink.send(rendered(3), never);
-      await sink.confirm(never);
-      await again.confirmed;
-      await expect.poll(() => harness.arrived().slice(-3)).toEqual(messages(rendered(3)));
-    });
+    it.each(['failure', ...(traits.failures ?? [])])(
+      'S11, S13: a %s is seen: everything unconfirmed rejects, or the send does, and no message has a secret',
+      async (how) => {
+        const failures: unknown[] = [];
+        const expectFailure = async (promise: Promise<unknown>) => {
+          const failure = await promise.then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          failures.push(failure);
+          expect(failure).toBeInstanceOf(UnavailableError);
+        };
+        await sink.open(never);
+        const receipts = traits.confirmsAtOnce
+          ? []
+          : [await sink.send(rendered(1), never), await sink.send(rendered(1, 2), never)];
+        harness.breakDown(how);
+        if (traits.promisesNothing && traits.confirmsAtOnce) {
+          await expect
+            .poll(() => sink.send(rendered(1), never).catch((error) => error))
+            .toBeInstanceOf(UnavailableError);
+        } else if (traits.confirmsAtOnce) {
+          await expectFailure(sink.send(rendered(1), never));
+        } else {
+          for (const { confirmed } of receipts) await expectFailure(confirmed);
+          // What comes later must not overtake what has to be sent again.
+          await expectFailure(sink.send(rendered(1, 3), never));
+        }
+        const told = inspect([failures, harness.lines, sink.notes?.()], { depth: 20, showHidden: true });
+        for (const secret of harness.secrets ?? []) expect(told).not.toContain(secret);
+        if (!harness.mend) return;
+        harness.mend();
+        await sink.open(never);
+        const again = await sink.send(rendered(3), never);
+        await sink.confirm(never);
+        await again.confirmed;
+        await expect.poll(() => harness.arrived().slice(-3)).toEqual(messages(rendered(3)));
+      },
+    );
 
     it.runIf(!traits.confirmsAtOnce)(
       'close() rejects what is unconfirmed, and nobody has to listen',

@@ -39,6 +39,8 @@ export interface RelpServer {
   /** What it does from now on. */
   play(script: RelpScript): void;
   resetAll(): void;
+  /** Says this on every connection. */
+  sayAll(bytes: string): void;
   close(): Promise<void>;
 }
 
@@ -70,6 +72,7 @@ export async function startRelpServer(
   const seen: string[][] = [];
   const commands: string[][] = [];
   const sockets = new Set<Socket>();
+  const peers = new Set<RelpPeer>();
 
   const serve = (socket: Socket, wire: Socket) => {
     const index = seen.length;
@@ -100,7 +103,8 @@ export async function startRelpServer(
       peer.say('0 serverclose 0\n');
       peer.end();
     };
-    socket.on('error', () => {});
+    peers.add(peer);
+    socket.on('error', () => {}).on('close', () => peers.delete(peer));
     socket.on('data', (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
       for (;;) {
@@ -153,6 +157,9 @@ export async function startRelpServer(
       script = other;
     },
     resetAll,
+    sayAll(bytes) {
+      for (const peer of peers) peer.say(bytes);
+    },
     async close() {
       resetAll();
       server.close();

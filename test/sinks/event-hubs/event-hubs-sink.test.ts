@@ -53,13 +53,24 @@ async function startSecured(transport: 'tls' | 'websocket') {
   return { hubs, settings };
 }
 
+const failures: Readonly<Record<string, NonNullable<EventHubs['always']>>> = {
+  'link detached': 'detach',
+  'connection closed': 'close',
+  'token that has run out': 'expire',
+  'busy server': SERVER_BUSY,
+};
+
 async function breakable(hubs: EventHubs, changes: Changes = {}) {
   return {
     sink: aSink(hubs, changes),
     secrets: [KEY],
     arrived: () => inOrderOfNumbers(hubs),
-    breakDown() {
-      hubs.always = 'cut';
+    breakDown(how = '') {
+      hubs.always = failures[how] ?? 'cut';
+    },
+    refuse(message: string) {
+      const refusal = { condition: 'com.microsoft:argument-error', description: 'no such event' };
+      hubs.judge = (texts) => (texts.includes(message) ? refusal : undefined);
     },
     mend() {
       hubs.always = undefined;
@@ -84,7 +95,9 @@ function inOrderOfNumbers(hubs: EventHubs): string[] {
   }
 }
 
-describeSinkContract('event-hubs', { confirmsAtOnce: true }, async () => breakable(await startEventHubs()));
+describeSinkContract('event-hubs', { confirmsAtOnce: true, failures: Object.keys(failures) }, async () =>
+  breakable(await startEventHubs()),
+);
 
 describeSinkContract('event-hubs over WebSockets', { confirmsAtOnce: true }, async () => {
   const { hubs, settings } = await startSecured('websocket');

@@ -8,7 +8,7 @@ import { isAbort } from '../../../src/lib/wait.ts';
 import type { HttpSettings } from '../../../src/sinks/http/index.ts';
 import { describeSinkContract } from '../../contracts/sink.contract.ts';
 import { testCertificates } from '../../support/certificates.ts';
-import { aReceiver, startReceiver } from '../../support/http-receiver.ts';
+import { aReceiver, type Script, startReceiver } from '../../support/http-receiver.ts';
 import { createSink, events, failureOf, linesOf, never, openSink, type Settings, send } from './support.ts';
 
 const credentials: Settings = {
@@ -16,38 +16,45 @@ const credentials: Settings = {
   headers: [{ name: 'X-Key', secret: 'canary-2' }],
 };
 
-describeSinkContract('http', { confirmsAtOnce: true }, async () => {
+/** The worst receiver repeats all that it was told. */
+const failures: Readonly<Record<string, Script>> = {
+  'server error': ({ path, headers }) => ({ status: 500, body: path + JSON.stringify(headers) }),
+  'throttled receiver': () => ({ status: 429, headers: { 'Retry-After': '1' } }),
+  'credential that is refused': ({ path, headers }) => ({
+    status: 401,
+    body: path + JSON.stringify(headers),
+  }),
+  'wrong address': ({ path }) => ({ status: 404, body: path }),
+  redirect: ({ path }) => ({ status: 307, headers: { Location: `https://elsewhere.test${path}` } }),
+  'login page': ({ path }) => ({ headers: { 'Content-Type': 'text/html' }, body: `<html>${path}` }),
+  'answer cut off': () => ({ status: 500, after: Promise.reject(new Error('gone')) }),
+};
+
+describeSinkContract('http', { confirmsAtOnce: true, failures: Object.keys(failures) }, async () => {
   const receiver = await startReceiver();
   const { sink, lines } = createSink({ secretUrl: `${receiver.origin}/canary-3`, ...credentials });
+  let taken = () => receiver.taken;
   return {
     sink,
     lines,
     secrets: ['canary'],
-    arrived: () => receiver.taken,
-    breakDown: () => receiver.breakDown(),
-    mend: () => receiver.mend(),
+    arrived: () => taken(),
+    breakDown(how = '') {
+      const script = failures[how];
+      if (!script) return receiver.breakDown();
+      // What it answers in vain it has not got.
+      const before = receiver.taken.length;
+      taken = () => receiver.taken.slice(before);
+      receiver.play(script);
+    },
+    refuse: (message) => receiver.play(({ lines: all }) => ({ status: all.includes(message) ? 422 : 200 })),
+    mend() {
+      receiver.mend();
+      receiver.play(() => ({}));
+    },
     stop: () => receiver.close(),
   };
 });
-
-describeSinkContract(
-  'http, of a receiver that repeats all it is told',
-  { confirmsAtOnce: true },
-  async () => {
-    const receiver = await startReceiver();
-    const { sink, lines } = createSink({ secretUrl: `${receiver.origin}/canary-3`, ...credentials });
-    return {
-      sink,
-      lines,
-      secrets: ['canary'],
-      arrived: () => receiver.taken,
-      breakDown: () =>
-        receiver.play(({ path, headers }) => ({ status: 500, body: path + JSON.stringify(headers) })),
-      mend: () => receiver.play(() => ({})),
-      stop: () => receiver.close(),
-    };
-  },
-);
 
 const oauth2 = (origin: string) =>
   ({

@@ -40,15 +40,40 @@ function aSink(settings: object, timeoutMs = 10_000): Sink {
   return syslog.create(parsed, { name: 'siem', log, timeoutMs });
 }
 
-const harness = (server: RelpServer, sink: Sink) => ({
-  sink,
-  arrived: () => server.seen.flat(),
-  breakDown: () => server.resetAll(),
-  mend: () => {},
-  stop: () => server.close(),
-});
+const mute: RelpScript = ({ name }) => name === 'syslog';
 
-describeSinkContract('syslog relp', { confirmsAtOnce: false }, async () => {
+/** What the server does in the place of answering. */
+const failures: Readonly<Record<string, (server: RelpServer) => void>> = {
+  'server that closes': (server) => server.sayAll('0 serverclose 0\n'),
+  'server that talks nonsense': (server) => server.sayAll('nonsense\n'),
+  'answer to what was never sent': (server) => server.sayAll('999 rsp 6 200 OK\n'),
+};
+
+function harness(server: RelpServer, sink: Sink) {
+  let refused: string | undefined;
+  return {
+    sink,
+    arrived: () => server.seen.flat().filter((message) => message !== refused),
+    breakDown(how = '') {
+      server.play(mute);
+      const fail = failures[how];
+      if (fail) fail(server);
+      else server.resetAll();
+    },
+    refuse(message: string) {
+      refused = message;
+      server.play(({ name, data, txnr }, peer) => {
+        const isRefused = name === 'syslog' && data === message;
+        if (isRefused) peer.answer(txnr, '500 no');
+        return isRefused;
+      });
+    },
+    mend: () => server.play(wellBehaved),
+    stop: () => server.close(),
+  };
+}
+
+describeSinkContract('syslog relp', { confirmsAtOnce: false, failures: Object.keys(failures) }, async () => {
   const server = await startRelpServer();
   return harness(server, aSink({ port: server.port }));
 });
