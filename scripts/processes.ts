@@ -56,12 +56,14 @@ export class Processes {
    * @param settings more of each of them, lines of YAML
    * @param change what else is other
    * @param listen port of its metrics; 0: any
+   * @param others further sinks, as YAML
    */
   configure(
     sinks: Record<string, number>,
     settings: string,
     change: (config: string) => string,
     listen = 0,
+    others = '',
   ): string {
     const [before = ''] = readFileSync(join(this.folder, 'relay.yaml'), 'utf8').split('\nsinks:');
     const file = join(this.folder, 'changed.yaml');
@@ -74,7 +76,10 @@ export class Processes {
     selfEvents: false
 ${settings}`;
     const all = Object.entries(sinks).map(sink).join('');
-    writeFileSync(file, `${change(before)}\nsinks:${all}\nserver: { listen: 127.0.0.1:${listen} }\n`);
+    writeFileSync(
+      file,
+      `${change(before)}\nsinks:${all}${others}\nserver: { listen: 127.0.0.1:${listen} }\n`,
+    );
     return file;
   }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Closers } from '../../src/lib/closers.ts';
 import { spellDuration, spellSize } from '../../src/lib/spell.ts';
+import { type Neighbour, Neighbourhood } from '../../test/support/neighbours.ts';
 import { among, end } from '../processes.ts';
 import { lookAt } from '../watch.ts';
 import type { Outcome } from './index.ts';
@@ -12,16 +14,27 @@ const PROGRESS_MS = 10_000;
 /** Until caches and pools have their size: so much of the time, and no less. */
 const WARM_UP = { share: 0.25, leastMs: 20_000 };
 
+export interface EndureOptions {
+  readonly forMs: number;
+  /** Alerts a second. */
+  readonly rate: number;
+  /** Beside these receivers there are a dead and a slow one of each kind of sink. */
+  readonly neighbours: boolean;
+  readonly say: (line: string) => void;
+}
+
 /** Lets a relay run with a receiver that flaps and one that reads, and judges whether it needs no more as time goes by. */
-export function endure(forMs: number, rate: number, say: (line: string) => void): Promise<Outcome> {
+export function endure({ forMs, rate, neighbours, say }: EndureOptions): Promise<Outcome> {
   return among(async (processes) => {
+    const closers = new Closers();
     await processes.simulator(['--rate', String(rate)]);
     const flaps = new Receiver(processes, 'flaps');
     const reads = new Receiver(processes, 'reads');
     const settings = `    confirm: { every: 500ms }
     delivery: { timeout: 5s, retry: { initial: 100ms, max: 1s } }`;
     const sinks = { flaps: await flaps.port, reads: await reads.port };
-    const config = processes.configure(sinks, settings, forget);
+    const others = neighbours ? await badNeighbours(processes.folder, closers) : '';
+    const config = processes.configure(sinks, settings, forget, 0, others);
     const { child, metrics } = await processes.relay(config);
     const watched = { pid: child.pid!, metrics, state: join(processes.folder, 'state') };
     const samples: Sample[] = [];
@@ -44,10 +57,20 @@ export function endure(forMs: number, rate: number, say: (line: string) => void)
       await sleep(LOOK_MS);
     }
     await end(child);
+    await closers.close();
     const judged = judge(samples, Math.max(WARM_UP.leastMs, WARM_UP.share * forMs));
     const isWell = judged.every(({ isFlat }) => isFlat);
     return { isWell, lines: [...judged.map(verdictLine), isWell ? 'flat' : 'not flat'], found: { judged } };
   });
+}
+
+/** A sink to each, which nobody waits for: it misses what there is no room for. */
+async function badNeighbours(folder: string, closers: Closers): Promise<string> {
+  const all = await new Neighbourhood(folder, closers).start(['dead', 'slow']);
+  const sinkOf = ({ name, settings }: Neighbour) => `
+  - { name: ${name}, ${settings}, required: false, startFrom: journal, selfEvents: false,
+      delivery: { timeout: 5s, retry: { initial: 100ms, max: 1s } } }`;
+  return all.map(sinkOf).join('');
 }
 
 /** All that is remembered is kept for a short time. */

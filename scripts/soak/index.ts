@@ -3,7 +3,8 @@
  * processes of their own. Exit code 1 when not.
  *
  * - `npm run soak -- --minutes 10 [--rate 200]`: memory, files and latency are flat, with a receiver that flaps and a
- *   journal that prunes all the time.
+ *   journal that prunes all the time. With `--neighbours` there are a dead and a slow receiver beside them, of each kind
+ *   of sink.
  * - `npm run soak -- --backlog 1000000`: memory stays small while so many records wait for a receiver that is away,
  *   another one is served meanwhile, and the first gets all of them in order when it is back.
  *
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '2' },
     rate: { type: 'string', default: '200' },
     backlog: { type: 'string' },
+    neighbours: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -40,7 +42,7 @@ const [minutes, rate, records] = [values.minutes, values.rate, values.backlog ??
 ];
 if (!(minutes >= LEAST_MINUTES) || !(rate > 0) || !(Number.isSafeInteger(records) && records > 0)) {
   console.error(
-    `soak: --minutes N, ${LEAST_MINUTES} or more, and --rate N, alerts a second; or --backlog N, records; --json`,
+    `soak: --minutes N, ${LEAST_MINUTES} or more, and --rate N, alerts a second, and --neighbours; or --backlog N, records; --json`,
   );
   process.exit(2);
 }
@@ -51,7 +53,7 @@ if (!isBuilt()) {
 const begun = performance.now();
 const say = (line: string) => console.error(`${spellDuration(performance.now() - begun).padEnd(7)} ${line}`);
 const { isWell, lines, found } = await (values.backlog === undefined
-  ? endure(minutes * 60_000, rate, say)
+  ? endure({ forMs: minutes * 60_000, rate, neighbours: values.neighbours, say })
   : backlog(records, say));
 console.log(values.json ? JSON.stringify({ isWell, ...found }, null, 2) : lines.join('\n'));
 process.exit(isWell ? 0 : 1);
