@@ -1,6 +1,7 @@
 import { UnavailableError } from '../../core/errors.ts';
 import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
 import { abortError, orAbort } from '../../lib/wait.ts';
+import type { TlsClient } from '../../net/tls.ts';
 import { eventsOf, type Group, groupsOf, type KeyOf } from './events.ts';
 import { isTooLarge, type Place, refusalOf, unavailable } from './explain.ts';
 import type { EventDataBatch, Producer } from './producer.ts';
@@ -19,6 +20,7 @@ export interface EventHubsSinkOptions {
    */
   readonly opening: () => Opening;
   readonly keyOf: KeyOf;
+  readonly tls: Pick<TlsClient, 'notes' | 'remind'>;
   /** Bounds each step, milliseconds. */
   readonly timeoutMs: number;
 }
@@ -78,8 +80,13 @@ export class EventHubsSink implements Sink {
     this.#session = session;
   }
 
+  notes(): readonly string[] {
+    return this.#options.tls.notes();
+  }
+
   async send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt> {
     if (signal.aborted) throw abortError(signal);
+    this.#options.tls.remind();
     const session = await this.#current(signal);
     const groups = groupsOf(batch, this.#options.keyOf).values();
     const refused: Refused[] = [];

@@ -96,6 +96,7 @@ export const eventHubs: SinkPlugin<typeof schema> = {
     return new EventHubsSink({
       opening: () => openingOf(settings, context, tls),
       keyOf: keyOf(settings),
+      tls,
       timeoutMs: context.timeoutMs,
     });
   },

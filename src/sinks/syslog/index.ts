@@ -215,11 +215,11 @@ export const syslog: SinkPlugin<typeof schema> = {
     // Together they must come to an end within the time for one opening.
     const connectMs = Math.ceil(hosts.length === 1 ? ALONE * timeoutMs : timeoutMs / (hosts.length + 1));
     const header = headerOf(settings);
-    const notes = () => (isTls(transport) ? tls.notes() : []);
     if (isRelp(transport)) {
       const link = isTls(transport) ? linkOverTls(tls, connectMs) : linkOverTcp(connectMs);
       const connect = overRelp(link, { openMs: connectMs, timeoutMs });
-      return new RelpSink({ hosts: new Hosts(hosts, connect, log, clock), header, notes });
+      const relp = { hosts: new Hosts(hosts, connect, log, clock), header };
+      return new RelpSink(isTls(transport) ? { ...relp, tls } : relp);
     }
     const connect = connectBy(transport, tls, framingOf(settings), connectMs);
     return new SyslogSink({
@@ -235,7 +235,7 @@ export const syslog: SinkPlugin<typeof schema> = {
       acknowledged: new Acknowledged((trouble) => log.warn({}, trouble)),
       clock,
       log,
-      notes,
+      notes: () => (isTls(transport) ? tls.notes() : []),
     });
   },
 };

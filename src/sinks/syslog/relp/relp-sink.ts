@@ -1,6 +1,7 @@
 import { UnavailableError } from '../../../core/errors.ts';
 import type { Receipt, Rendered, SendResult, Sink, Window } from '../../../core/sink.ts';
 import { abortError, orAbort } from '../../../lib/wait.ts';
+import type { TlsClient } from '../../../net/tls.ts';
 import { oneLine } from '../frame.ts';
 import { type Header, maxHeaderBytes } from '../header.ts';
 import type { Hosts } from '../hosts.ts';
@@ -10,8 +11,8 @@ import type { RelpSession } from './session.ts';
 export interface RelpSinkOptions {
   readonly hosts: Hosts<RelpSession>;
   readonly header: Header;
-  /** What an operator has to know as long as it is so. */
-  readonly notes: () => readonly string[];
+  /** Left out: not by TLS. */
+  readonly tls?: Pick<TlsClient, 'notes' | 'remind'>;
 }
 
 /** What may be without an acknowledgement, and so comes twice after a fault. */
@@ -72,7 +73,7 @@ export class RelpSink implements Sink {
   }
 
   notes(): readonly string[] {
-    return this.#options.notes();
+    return this.#options.tls?.notes() ?? [];
   }
 
   window(): Window {
@@ -89,6 +90,7 @@ export class RelpSink implements Sink {
   }
 
   send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt> {
+    this.#options.tls?.remind();
     const sent = this.#send(batch, signal);
     this.#sending = sent.catch(() => {});
     return sent;

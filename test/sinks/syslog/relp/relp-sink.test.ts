@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { UnavailableError } from '../../../../src/core/errors.ts';
 import type { Log } from '../../../../src/core/log.ts';
 import type { Sink } from '../../../../src/core/sink.ts';
@@ -16,6 +16,7 @@ import { overRelp } from '../../../../src/sinks/syslog/relp/session.ts';
 import { describeSinkContract, rendered } from '../../../contracts/sink.contract.ts';
 import { testCertificates, writeKeyPair } from '../../../support/certificates.ts';
 import { testFolder } from '../../../support/folder.ts';
+import { collectLog } from '../../../support/log.ts';
 import {
   type Command,
   lateAndReversed,
@@ -124,6 +125,26 @@ describe('RelpSink', () => {
       script(command, peer);
       return true;
     };
+
+  it('warns of `insecure` also while a connection is kept', async () => {
+    const { ca: _, server: pairs } = await testCertificates();
+    const { port } = closers.add('server', await startRelpServer({ tls: pairs.good }));
+    const { lines, ...log } = collectLog();
+    const parsed = syslog.schema.parse({
+      ...{ type: 'syslog', transport: 'relp-tls', host: '127.0.0.1', port },
+      tls: { insecure: true },
+    });
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const sink = closers.add('sink', syslog.create(parsed, { name: 'siem', log, timeoutMs: 10_000 }));
+    await sink.open(never);
+    for (const warnings of [1, 1, 2]) {
+      await (await sink.send(rendered(1), never)).confirmed;
+      expect(lines.filter(({ message }) => message.includes('insecure'))).toHaveLength(warnings);
+      vi.advanceTimersByTime(31 * 60_000);
+    }
+    expect(sink.notes?.().join()).toContain('insecure');
+  });
 
   it('says what it goes by', async () => {
     const { sink } = await start();
@@ -355,7 +376,7 @@ describe('RelpSink', () => {
     const server = closers.add('server', await startRelpServer({ firstTxnr }));
     const connect = overRelp(linkOverTcp(1000), { openMs: 1000, timeoutMs: 1000, firstTxnr });
     const hosts = new Hosts([hostOf('127.0.0.1', server.port)], connect, log, () => performance.now());
-    const sink = closers.add('sink', new RelpSink({ hosts, header: () => '', notes: () => [] }));
+    const sink = closers.add('sink', new RelpSink({ hosts, header: () => '' }));
     await sink.open(never);
     const { confirmed } = await sink.send(rendered(3), never);
     expect(await confirmed).toEqual({ refused: [] });
@@ -374,7 +395,6 @@ describe('RelpSink', () => {
       new RelpSink({
         hosts: new Hosts(hosts, connect, log, () => nowMs),
         header: () => '',
-        notes: () => [],
       }),
     );
     await sink.open(never);
