@@ -50,8 +50,20 @@ export function makeProducer(login: Login, eventHub: string, wire: Wire, timeout
       await orAbort(client.close(), goodbye).catch(() => {});
       wire.destroy();
       ended.abort();
+      stopRenewing(client);
     },
   };
+}
+
+/**
+ * A link that could not say goodbye goes on renewing its token for ever, and keeps all that belonged to it in memory (SDK
+ * 6.0: `EventHubSender.close` stops that only after a goodbye that went well). There is no other way to its loop than this.
+ */
+function stopRenewing(client: EventHubProducerClient): void {
+  const { _sendersMap: senders } = client as unknown as {
+    readonly _sendersMap?: ReadonlyMap<string, { readonly authLoop?: { stop(): void } }>;
+  };
+  for (const { authLoop } of senders?.values() ?? []) authLoop?.stop();
 }
 
 function clientFor(login: Login, eventHub: string, ended: AbortSignal, options: EventHubClientOptions) {

@@ -322,6 +322,24 @@ describe('EventHubsSink', () => {
     },
   );
 
+  it.each([...Object.values(failures), 'silence', undefined] as const)(
+    'leaves nothing behind that waits, whatever a session ended with: %j',
+    async (always) => {
+      const waiting = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+      const { hubs, sink } = await start({ timeoutMs: SHORT_MS });
+      const before = waiting();
+      for (let times = 0; times < 3; times++) {
+        hubs.always = undefined;
+        await sink.open(never);
+        hubs.always = always;
+        await sink.send(rendered(1), never).catch(() => {});
+        await sink.close();
+      }
+      // A loop that renews a token waits for three quarters of an hour.
+      await expect.poll(waiting, { timeout: 5_000 }).toBeLessThanOrEqual(before);
+    },
+  );
+
   it('S18: sending and closing end in time when the peer falls silent', async () => {
     const { hubs, sink } = await start({ timeoutMs: SHORT_MS });
     await sink.open(never);
