@@ -77,12 +77,24 @@ const schema = z
       refuse('tenant', 'missing; name of the tenant whose credential signs in');
     if (namespace !== undefined && eventHub === undefined)
       refuse('eventHub', 'missing; name of the event hub');
+    const fault = connectionString && faultOf(connectionString.reveal(), eventHub);
+    if (fault !== undefined) refuse('connectionString', fault);
     if (namespace === undefined && tenant !== undefined)
       refuse('tenant', 'needs "namespace"; a connection string signs in by itself');
     if (partitionKey === 'fixed' && fixedKey === undefined) refuse('fixedKey', 'missing; the key to use');
     if (partitionKey !== 'fixed' && fixedKey !== undefined) refuse('fixedKey', 'needs "partitionKey: fixed"');
     if (proxyLogin && proxy === undefined) refuse('proxyLogin', 'needs the "proxy" that it is for');
   });
+
+/** What is wrong with a connection string, without anything secret of it. */
+function faultOf(text: string, eventHub: string | undefined): string | undefined {
+  try {
+    hubOf(eventHub, parseConnectionString(text).eventHub);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
 
 type EventHubsSettings = z.output<typeof schema>;
 

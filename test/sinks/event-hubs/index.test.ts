@@ -6,8 +6,8 @@ const problems = (settings: object): string[] => {
   return (parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.')}: ${message}`);
 };
 
-const connectionString =
-  'Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a2V5';
+const ofNamespace = 'Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a2V5';
+const connectionString = `${ofNamespace};EntityPath=alerts`;
 const namespace = 'ns.servicebus.windows.net';
 
 describe('settings of event-hubs', () => {
@@ -27,6 +27,22 @@ describe('settings of event-hubs', () => {
     expect(problems({ connectionString, tenant: 'contoso' })).toEqual([
       'tenant: needs "namespace"; a connection string signs in by itself',
     ]);
+  });
+
+  it('look into the connection string, and tell nothing secret of it', () => {
+    expect(problems({ connectionString: 'AccountKey=a2V5' })).toEqual([
+      'connectionString: it must begin with "Endpoint=sb://NAMESPACE.servicebus.windows.net/"',
+    ]);
+    expect(problems({ connectionString: 'Endpoint=sb://ns/;SharedAccessKey=a2V5' })).toEqual([
+      'connectionString: it must have SharedAccessKeyName and SharedAccessKey, or a SharedAccessSignature',
+    ]);
+    expect(problems({ connectionString: ofNamespace })).toEqual([
+      'connectionString: the connection string is for a namespace, without EntityPath: say the hub as eventHub',
+    ]);
+    expect(problems({ connectionString, eventHub: 'other' })).toEqual([
+      'connectionString: the connection string is for event hub alerts, and eventHub says other: take one of them out',
+    ]);
+    expect(problems({ connectionString: ofNamespace, eventHub: 'alerts' })).toEqual([]);
   });
 
   it('take a fixed key with `partitionKey: fixed` only', () => {
