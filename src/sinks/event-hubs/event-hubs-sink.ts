@@ -70,7 +70,7 @@ export class EventHubsSink implements Sink {
     const session = { ...opening, producer };
     try {
       // Shows the token and opens the link.
-      await this.#step('opening', session, signal, (abortSignal) =>
+      await this.#step('connecting', session, signal, (abortSignal) =>
         producer.client.createBatch({ abortSignal }),
       );
     } catch (error) {

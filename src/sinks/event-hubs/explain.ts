@@ -57,7 +57,7 @@ export function unavailable(doing: string, error: unknown, place: Place): Error 
     case 'MessagingEntityNotFoundError':
     case 'ServiceCommunicationError':
       return new UnavailableError(
-        `${failed}: there is no such event hub; check eventHub and the namespace (${said})`,
+        `${failed}: there is no such event hub; check eventHub (or EntityPath in connectionString) and the namespace (${said})`,
         {
           reason: 'request',
         },

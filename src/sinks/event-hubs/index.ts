@@ -14,6 +14,8 @@ const DEFAULT_PORT = { amqp: 5671, websockets: 443 } as const;
 const EMULATOR_PORT = 5672;
 /** Fits a hub of every tier (Basic takes 256 KB), with what goes with it. */
 const DEFAULT_EVENT_BYTES = 200_000;
+/** A step must end before its time is over, to say what it waited for. */
+const SHARE_OF_TIME = 0.9;
 
 const schema = z
   .strictObject({
@@ -103,7 +105,8 @@ export const eventHubs: SinkPlugin<typeof schema> = {
   summary: 'Azure Event Hubs by AMQP; confirmed when the broker has accepted.',
   defaultFormat: 'json',
   defaultEventBytes: () => DEFAULT_EVENT_BYTES,
-  create(settings, context) {
+  create(settings, given) {
+    const context = { ...given, timeoutMs: Math.floor(given.timeoutMs * SHARE_OF_TIME) };
     const tls = new TlsClient(settings.tls ?? tlsSchema.parse({}), context.log);
     return new EventHubsSink({
       opening: () => openingOf(settings, context, tls),

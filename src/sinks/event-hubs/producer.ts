@@ -22,8 +22,10 @@ export interface Producer {
   close(): Promise<void>;
 }
 
-/** What the SDK may take to say goodbye. */
+/** What the SDK may take to say goodbye, at most. */
 const GOODBYE_MS = 1_000;
+/** And that of the time of a step: after one that failed there must be time left to say why. */
+const GOODBYE_SHARE = 0.05;
 /** The SDK renews a token two minutes before its end; one that lasts no longer would be asked for without a pause. */
 const SHORTEST_TOKEN_MS = 180_000;
 
@@ -45,7 +47,7 @@ export function makeProducer(login: Login, eventHub: string, wire: Wire, timeout
     client,
     ended: ended.signal,
     async close() {
-      const goodbye = AbortSignal.timeout(GOODBYE_MS);
+      const goodbye = AbortSignal.timeout(Math.min(GOODBYE_MS, Math.ceil(timeoutMs * GOODBYE_SHARE)));
       // It waits for a peer that has fallen silent for a minute.
       await orAbort(client.close(), goodbye).catch(() => {});
       wire.destroy();

@@ -38,6 +38,7 @@ export interface Wire {
 }
 
 const KEEP_ALIVE_MS = 60_000;
+const NO_WEBSOCKETS = 'what answers there does not speak WebSockets as Event Hubs does';
 
 /**
  * Connects, TLS and WebSocket included. The SDK is given what is open already: by itself it has no way to be told of a
@@ -57,7 +58,11 @@ export function openWire(route: Route, signal: AbortSignal): Promise<Wire> {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       if (!error) return;
-      for (const one of opened) one.destroy();
+      // Not at once: Node's HTTP, which may be what tells of the error, would free its parser twice, and two later
+      // requests of anybody's would share it.
+      setImmediate(() => {
+        for (const one of opened) one.destroy();
+      });
       reject(error);
     };
     const fail = (why: string, reason: UnavailableReason) =>
@@ -89,9 +94,7 @@ export function openWire(route: Route, signal: AbortSignal): Promise<Wire> {
       });
       opened.push({ destroy: () => webSocket.terminate() });
       // Stays for life: an error that nobody hears would end the process.
-      webSocket.on('error', () =>
-        fail('what answers there does not speak WebSockets as Event Hubs does', 'network'),
-      );
+      webSocket.on('error', () => fail(NO_WEBSOCKETS, 'network'));
       webSocket.once('open', () => done(overWebSocket(webSocket)));
     };
     const secure = (socket: Socket) => {
@@ -101,7 +104,9 @@ export function openWire(route: Route, signal: AbortSignal): Promise<Wire> {
       const secured = connectTls({ servername: serverNameOf(host), ...tls.options(host), socket });
       opened.push(secured);
       secured.on('error', failBy);
-      secured.once('close', () => fail('it broke off the TLS handshake', 'network'));
+      secured.once('close', () =>
+        fail(step === 'TLS' ? 'it broke off the TLS handshake' : NO_WEBSOCKETS, 'network'),
+      );
       secured.once('secureConnect', () => {
         const distrust = tls.distrust(secured);
         if (distrust !== undefined) fail(distrust, 'auth');
@@ -117,8 +122,8 @@ export function openWire(route: Route, signal: AbortSignal): Promise<Wire> {
       }
     };
     if (route.proxy) {
-      step = 'proxy';
       const { origin } = route.proxy;
+      step = `proxy ${origin}`;
       const asked = request(origin, {
         method: 'CONNECT',
         path: name,

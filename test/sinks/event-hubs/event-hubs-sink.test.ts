@@ -316,6 +316,8 @@ describe('EventHubsSink', () => {
       hubs.mutesAt = step;
       const error = await failureOf(sink.open(never));
       expect(error.reason).toBe('timeout');
+      // Before the pipeline's time is over, which knows no place.
+      expect(error.message).toMatch(/localhost.* within 450 ms/);
       hubs.mutesAt = undefined;
       await sendThrough(sink, rendered(1));
       expect(hubs.texts()).toEqual(['event 1']);
@@ -346,6 +348,7 @@ describe('EventHubsSink', () => {
     hubs.mutesAt = 'transfer';
     const error = await failureOf(sink.send(rendered(2), never));
     expect(error.reason).toBe('timeout');
+    expect(error.message).toMatch(/localhost.* within 450 ms/);
     await sink.close();
     hubs.mutesAt = undefined;
     await sendThrough(sink, rendered(2));
@@ -389,6 +392,14 @@ describe('EventHubsSink', () => {
     const sink = closers.add('sink', aSink(hubs, { settings }));
     await failureOf(sink.open(never));
     expect(tunnel.asked).toMatchObject([{ target: `[::1]:${hubs.port}` }]);
+  });
+
+  it('says that what answers speaks no WebSockets', async () => {
+    const { hubs, settings } = await startSecured('tls');
+    closers.add('hubs', hubs);
+    const sink = closers.add('sink', aSink(hubs, { settings: { ...settings, transport: 'websockets' } }));
+    const error = await failureOf(sink.open(never));
+    expect(error.message).toContain('does not speak WebSockets');
   });
 
   it('says that there is no such hub', async () => {
