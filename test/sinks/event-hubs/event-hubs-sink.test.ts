@@ -435,6 +435,16 @@ describe('EventHubsSink', () => {
     expect(hubs.texts()).toEqual(['event 1', 'event 2']);
   });
 
+  it('outlives several tokens, and nothing is lost or told twice', async () => {
+    const { hubs, sink } = await start();
+    let transfers = 0;
+    hubs.judge = () => (++transfers % 5 === 0 ? 'expire' : undefined);
+    for (let first = 1; first <= 12; first += 3)
+      expect((await sendThrough(sink, rendered(3, first))).result).toEqual({ refused: [] });
+    expect(hubs.tokens.length).toBeGreaterThan(2);
+    expect(inOrderOfNumbers(hubs)).toEqual(rendered(12).flatMap(({ events }) => events));
+  });
+
   it.each(['tls', 'websocket'] as const)('goes through a proxy: %s', async (transport) => {
     const { hubs, settings } = await startSecured(transport);
     closers.add('hubs', hubs);
