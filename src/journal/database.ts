@@ -138,7 +138,7 @@ export function openDatabase(directory: string, version: string, steps = migrati
       PRAGMA synchronous = FULL;
       PRAGMA fullfsync = ON;
       PRAGMA checkpoint_fullfsync = ON;
-      PRAGMA cache_size = -8192;
+      PRAGMA cache_size = -4096;
     `);
     return { database, clean, schema: steps.length };
   } catch (error) {
