@@ -22,6 +22,8 @@ export interface Producer {
   close(): Promise<void>;
 }
 
+/** Our own time-out of a step says where it was, and must come before the SDK's. */
+const LATER_MS = 1_000;
 /** What the SDK may take to say goodbye, at most. */
 const GOODBYE_MS = 1_000;
 /** And that of the time of a step: after one that failed there must be time left to say why. */
@@ -39,7 +41,7 @@ export function makeProducer(login: Login, eventHub: string, wire: Wire, timeout
   const ended = new AbortController();
   const options: EventHubClientOptions = {
     // Trying again is done by the relay, without end.
-    retryOptions: { maxRetries: 0, timeoutInMs: timeoutMs },
+    retryOptions: { maxRetries: 0, timeoutInMs: timeoutMs + LATER_MS },
     webSocketOptions: { webSocket: adopt(wire, () => ended.abort()) },
   };
   const client = clientFor(login, eventHub, ended.signal, options);
