@@ -7,7 +7,7 @@ import { matches } from '../core/match.ts';
 import { ownExamples } from '../core/own-examples.ts';
 import { ownRecord } from '../core/own-record.ts';
 import { buildPlugin } from '../core/plugin.ts';
-import { isOwn, type JsonObject, type RelayRecord, type SourceRecord } from '../core/record.ts';
+import { createdOf, isOwn, type JsonObject, type RelayRecord, type SourceRecord } from '../core/record.ts';
 import type { Rendered, Sink } from '../core/sink.ts';
 import { msOfTicks, ticksOfMs } from '../core/ticks.ts';
 import { formats } from '../formats/index.ts';
@@ -197,12 +197,9 @@ async function* fromGraph(flags: PreviewFlags, io: Io): AsyncGenerator<RelayReco
 }
 
 /** A record as if the journal had never seen it. */
-function told(
-  { created, json, fingerprint: _, ...record }: SourceRecord,
-  source: string,
-  tenant: string,
-): RelayRecord {
+function told(read: SourceRecord, source: string, tenant: string): RelayRecord {
+  const { created: _, json, fingerprint: __, ...record } = read;
   const body = parseJson(json) as JsonObject;
-  const createdMs = msOfTicks(created ?? record.revision);
+  const createdMs = msOfTicks(createdOf(read));
   return { ...record, source, tenant, unrevised: 0, outcome: 'new', createdMs, body };
 }

@@ -1,6 +1,7 @@
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { type Peeked, peekJournal } from '../journal/peek.ts';
+import { bracketed } from '../lib/host.ts';
 import { version } from '../lib/version.ts';
 import { type Problem, problemsOf } from '../observe/readiness.ts';
 import { type Status, statusOf } from '../observe/status.ts';
@@ -53,7 +54,7 @@ function addressOf(listen: Config['server']['listen']): string | undefined {
   if (listen === 'off' || listen.port === 0) return undefined;
   const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
   const host = everywhere[listen.host] ?? listen.host;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${listen.port}/status`;
+  return `http://${bracketed(host)}:${listen.port}/status`;
 }
 
 /** What the journal says by itself. */

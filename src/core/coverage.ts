@@ -1,6 +1,7 @@
 import type { Appended, SourceKey } from './journal.ts';
 import { knownValues } from './match.ts';
 import type { OwnEvent } from './own-event.ts';
+import { createdOf } from './record.ts';
 import type { Page } from './source.ts';
 import { msOfTicks } from './ticks.ts';
 
@@ -40,7 +41,9 @@ export function sightingsOf(
   const atMs = dateMs ?? nowMs;
   const isOfOld = reading === 'backfill' || reading === 'retry';
   return told.map(({ index, outcome }) => {
-    const { product, revision, created = revision } = records[index]!;
+    const record = records[index]!;
+    const { product } = record;
+    const created = createdOf(record);
     const createdMs = outcome === 'new' ? msOfTicks(created) : undefined;
     const isOld = isOfOld || (lateSince !== undefined && created < lateSince);
     const latenessMs = createdMs !== undefined && !isOld ? Math.max(0, atMs - createdMs) : undefined;

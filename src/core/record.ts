@@ -50,6 +50,11 @@ export interface SourceRecord {
   readonly json: JsonText;
 }
 
+/** When it was created, in ticks; of a source that does not say, its update is the best guess. */
+export function createdOf({ created, revision }: Pick<SourceRecord, 'created' | 'revision'>): bigint {
+  return created ?? revision;
+}
+
 /** One thing to be told to a SIEM. */
 export interface RelayRecord {
   readonly kind: RecordKind;
@@ -77,10 +82,8 @@ export interface Retold extends Omit<RelayRecord, 'outcome' | 'body'> {
 }
 
 /** What a source reads, to be told by somebody's wish. */
-export function retold(
-  { source, tenant }: Pick<Retold, 'source' | 'tenant'>,
-  { kind, id, revision, timeMs, severity, created = revision, json }: SourceRecord,
-): Retold {
-  const createdMs = msOfTicks(created);
+export function retold({ source, tenant }: Pick<Retold, 'source' | 'tenant'>, record: SourceRecord): Retold {
+  const { kind, id, revision, timeMs, severity, json } = record;
+  const createdMs = msOfTicks(createdOf(record));
   return { kind, source, tenant, id, revision, unrevised: 0, timeMs, severity, createdMs, json };
 }

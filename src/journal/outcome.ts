@@ -1,6 +1,6 @@
 import { type AlertState, type Change, changesBetween } from '../core/changes.ts';
 import type { Append } from '../core/journal.ts';
-import type { SourceRecord } from '../core/record.ts';
+import { createdOf, type SourceRecord } from '../core/record.ts';
 
 /** Most bodies that are told under one revision beside the first (R1). */
 export const MAX_UNREVISED = 3;
@@ -68,7 +68,7 @@ function judgeChange(
   if (newest === undefined) {
     if (isForgotten && record.revision < since.states) return 'unknown';
     // An id older than our memory was told before, as far as anybody can know.
-    const { created = record.revision } = record;
+    const created = createdOf(record);
     const isOld = created < floor || created < since.states;
     return { outcome: isOld ? 'update' : 'new', unrevised: 0 };
   }

@@ -3,6 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { WebSocket } from 'ws';
 import { UnavailableError, type UnavailableReason } from '../../core/errors.ts';
+import { bracketed } from '../../lib/host.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { abortError } from '../../lib/wait.ts';
 import { codeOf, explainCode } from '../../net/http.ts';
@@ -49,7 +50,7 @@ const NO_WEBSOCKETS = 'what answers there does not speak WebSockets as Event Hub
  */
 export function openWire(route: Route, signal: AbortSignal): Promise<Wire> {
   const { host, port, timeoutMs } = route;
-  const name = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const name = `${bracketed(host)}:${port}`;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(abortError(signal));
     const opened: { destroy(): void }[] = [];

@@ -1,5 +1,6 @@
 import { UnavailableError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { bracketed } from '../../lib/host.ts';
 import { isAbort } from '../../lib/wait.ts';
 import type { Connect, Connection } from './connection.ts';
 
@@ -12,7 +13,7 @@ export interface Host {
 }
 
 export function hostOf(host: string, port: number): Host {
-  return { host, port, name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` };
+  return { host, port, name: `${bracketed(host)}:${port}` };
 }
 
 /** How long a host that failed is left alone, before it is looked at again. Twice as long each time, up to an hour. */

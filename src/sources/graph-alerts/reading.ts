@@ -1,5 +1,5 @@
 import type { UnavailableError } from '../../core/errors.ts';
-import type { SourceRecord } from '../../core/record.ts';
+import { createdOf, type SourceRecord } from '../../core/record.ts';
 import { divided, isPart, isTick, type Slice, type Tied, type Window } from './slice.ts';
 
 /** One complete answer of Graph. */
@@ -232,10 +232,8 @@ class Tie {
   add({ records, count }: Answer): number {
     const before = this.#seen.size;
     if (count !== undefined) this.count = count;
-    for (const record of records) {
-      const { created = record.revision, product } = record;
-      this.#put(keyOf(record), { created, product });
-    }
+    for (const record of records)
+      this.#put(keyOf(record), { created: createdOf(record), product: record.product });
     return this.#seen.size - before;
   }
 

@@ -1,5 +1,6 @@
 import type { SecurityNamespace as Graph } from '@microsoft/microsoft-graph-types';
 import type { Json } from '../../../core/record.ts';
+import { bracketed } from '../../../lib/host.ts';
 import { isNobodys, parseAddress } from '../address.ts';
 import { known, object, text } from '../read.ts';
 import { ids, nestedList, type Reading } from './reading.ts';
@@ -48,7 +49,7 @@ function withoutNobodys(given: string): string {
 }
 
 function endpoint(address: string, port: string): string {
-  const host = address.includes(':') ? `[${address}]` : address;
+  const host = bracketed(address);
   return port === '' ? host : `${host}:${port}`;
 }
 
