@@ -97,10 +97,11 @@ function view(settings: SinkSettings, sink: Sink): (record: RelayRecord) => Show
   return (record) => {
     const wanted = isOwn(record) ? settings.selfEvents : matches(settings.match, record);
     if (!wanted) return { sink: settings.name, record, events: [] };
-    const events = format(record, { stream, sequence, sentMs: Date.now(), maxBytes });
+    const texts = format(record, { stream, sequence, sentMs: Date.now(), maxBytes });
+    const events = texts.map((text) => Buffer.from(text));
     const rendered: Rendered = { record, stream, sequence, events };
     sequence += events.length;
-    return { sink: settings.name, record, events: sink.messages(rendered) };
+    return { sink: settings.name, record, events: sink.messages(rendered).map(String) };
   };
 }
 

@@ -1,12 +1,16 @@
 import type { RelayRecord } from './record.ts';
 
-/** A record with the events (parts) that a format made of it. */
+/**
+ * A record with the events (parts) that a format made of it, as bytes: as text they would be in the heap until they are
+ * sent, and its collector would have to move them.
+ */
 export interface Rendered {
   readonly record: RelayRecord;
   readonly stream: number;
   /** Number of the first of `events`; the others count on. */
   readonly sequence: number;
-  readonly events: readonly string[];
+  /** In UTF-8. */
+  readonly events: readonly Buffer[];
 }
 
 /** Room for more before the next confirmation. */
@@ -79,7 +83,7 @@ export interface Sink {
   send(batch: readonly Rendered[], signal: AbortSignal): Promise<Receipt>;
 
   /** The events of a record exactly as they go out, with the sink's header and without framing. Pure. */
-  messages(rendered: Rendered): readonly string[];
+  messages(rendered: Rendered): readonly Buffer[];
 
   /** Present room; the pipeline cuts batches to it. A record larger than all room is sent alone. */
   window(): Window;

@@ -11,6 +11,10 @@ export function stringOf(json: JsonText): string {
   return Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8');
 }
 
+/** Of an event this is enough to know: no other format of ours begins so. */
+export const beginsObject = (text: Uint8Array): boolean => text[0] === OBJECT;
+const OBJECT = '{'.charCodeAt(0);
+
 /** @throws {SyntaxError} */
 export function parseJson(json: JsonText): unknown {
   const text = stringOf(json);

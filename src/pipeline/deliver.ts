@@ -236,18 +236,14 @@ async function session(
     const { stream, sequence } = written;
     const sentMs = options.now();
     const record = heartbeat(found, sequence, sentMs);
-    return {
-      record,
-      stream,
-      sequence,
-      events: format(record, { stream, sequence, sentMs, maxBytes: rendering.maxBytes }),
-    };
+    const texts = format(record, { stream, sequence, sentMs, maxBytes: rendering.maxBytes });
+    return { record, stream, sequence, events: texts.map((text) => Buffer.from(text)) };
   };
 
   /** Between two batches. */
   const beat = async (beating: HeartbeatOptions): Promise<void> => {
     const rendered = await aHeartbeat(beating);
-    const bytes = rendered.events.reduce((sum, text) => sum + Buffer.byteLength(text) + headerBytes, 0);
+    const bytes = rendered.events.reduce((sum, text) => sum + text.length + headerBytes, 0);
     send({ batch: { steps: [], end: written, records: 1, bytes }, rendered: [rendered] });
   };
 

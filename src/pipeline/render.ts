@@ -84,7 +84,7 @@ export function render(
       { stream, sequence: sequence + 1 },
       options,
     );
-    const size = events.reduce((sum, text) => sum + Buffer.byteLength(text) + options.headerBytes, 0);
+    const size = events.reduce((sum, text) => sum + text.length + options.headerBytes, 0);
     const full = bytes + size > room.bytes || rendered.length >= room.records;
     // Not refused either: that comes with the next batch, once.
     if (full && !(force && rendered.length === 0)) break;
@@ -124,7 +124,7 @@ function poisonous(record: RelayRecord, cursor: Cursor, { poison }: RenderOption
   return detail === undefined ? undefined : { record, reason: 'poison', detail };
 }
 
-type Made = { readonly events: readonly string[]; readonly refusal?: Refusal };
+type Made = { readonly events: readonly Buffer[]; readonly refusal?: Refusal };
 
 function eventsOf(
   record: RelayRecord,
@@ -132,10 +132,10 @@ function eventsOf(
   { format, nowMs, maxBytes }: RenderOptions,
 ): Made {
   try {
-    const events = format(record, { ...number, sentMs: nowMs, maxBytes });
+    const texts = format(record, { ...number, sentMs: nowMs, maxBytes });
     // The cursor would pass over it, and nobody would ever hear of the record.
-    if (events.length === 0) throw new Error('the format made no event of it');
-    return { events };
+    if (texts.length === 0) throw new Error('the format made no event of it');
+    return { events: texts.map((text) => Buffer.from(text)) };
   } catch (error) {
     return { events: [], refusal: { record, reason: 'format', detail: String(error) } };
   }

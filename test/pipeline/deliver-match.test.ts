@@ -11,7 +11,7 @@ import { deliverAll, deliverOptions, lastCopies } from './delivering.ts';
 const high = { severity: ['high'] };
 const alert = (id: string, severity: string, status = 'new') =>
   aRecord({ id, severity, status }, { outcome: 'update' });
-const sent = (sink: ScriptedSink) => sink.confirmed.map(({ events }) => events[0]);
+const sent = (sink: ScriptedSink) => sink.confirmed.map(({ events }) => String(events[0]));
 
 describe('delivery() to a sink with a match', () => {
   it('R8: passes over what the sink does not want: the cursor moves on, no number is used, and it is counted', async () => {

@@ -40,7 +40,7 @@ function aDelivery(all: readonly RelayRecord[], temper: Temper, overrides: Parti
     for (let count = 0; count < most && !until(); count++) await session();
   };
   const deadLetters = () => journal.advances.flatMap(({ refused }) => refused);
-  const taken = () => sink.taken.map(({ events }) => events[0]);
+  const taken = () => sink.taken.map(({ events }) => String(events[0]));
   return { journal, sink, clock, failures, session, sessions, deadLetters, taken };
 }
 

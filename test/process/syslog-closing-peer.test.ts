@@ -77,7 +77,7 @@ describe.each(['tcp', 'TLSv1.2', 'TLSv1.3'] as const)('a receiver over %s', (ver
       const sink = await sinkTo({ host: '127.0.0.1', port: peer.port }, { isTls });
       const bytesOf = (batch: typeof small) =>
         frame(
-          batch.flatMap((one) => [...sink.messages(one)]),
+          batch.flatMap((one) => sink.messages(one)),
           'lf',
         ).length;
 

@@ -17,6 +17,7 @@ import type { Route, SyslogMessage, SyslogPeer, SyslogPeerOptions } from '../pee
 import { type Flavour, testCertificates, writeKeyPair } from '../support/certificates.ts';
 import { cefId } from '../support/received.ts';
 import { aRecord } from '../support/records.ts';
+import { utf8 } from '../support/utf8.ts';
 
 const peers = {
   rsyslog: {
@@ -131,7 +132,7 @@ function asCef(alerts: readonly Alert[], maxBytes: number): Rendered[] {
   let sequence = 1;
   return alerts.map((alert) => {
     const record = aRecord(alert);
-    const events = format(record, { stream: STREAM, sequence, sentMs: record.timeMs, maxBytes });
+    const events = utf8(...format(record, { stream: STREAM, sequence, sentMs: record.timeMs, maxBytes }));
     sequence += events.length;
     return { record, stream: STREAM, sequence: sequence - events.length, events };
   });
@@ -184,7 +185,7 @@ function headerFound({ pri, host, app, procid, msgid, sd, time }: SyslogMessage,
 
 /** Every event has arrived once, whole, in order, with its own header, and nothing else has. */
 async function expectArrived({ peer }: Started, route: Route, records: readonly Rendered[]) {
-  const events = records.flatMap((one) => one.events);
+  const events = records.flatMap((one) => one.events.map(String));
   const messages = await peer.arrived(events.length);
   expect(messages.map((message) => textOf(message, route))).toEqual(events);
   expect(messages.map((message) => headerFound(message, route))).toEqual(
@@ -300,7 +301,7 @@ describe.each(['rsyslog', 'syslog-ng'] as const)('TLS with a real %s', (name) =>
 describe('an event above the limit of a receiver', () => {
   const records = rendered(3, 1, (number) => `CEF:0|${number}|`.padEnd(number === 2 ? 250_000 : 1000, 'x'));
   const [before, large, behind] = records as [Rendered, Rendered, Rendered];
-  const isWhole = (one: Rendered) => (message: SyslogMessage) => message.msg === one.events[0];
+  const isWhole = (one: Rendered) => (message: SyslogMessage) => message.msg === String(one.events[0]);
   const over = (framing: Route['framing']): Route => ({ transport: 'tcp', framing, header: 'rfc5424' });
 
   it.for([

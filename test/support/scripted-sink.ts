@@ -49,13 +49,13 @@ export class ScriptedSink implements Sink {
     return { confirmed: promise };
   }
 
-  messages(rendered: Rendered): readonly string[] {
+  messages(rendered: Rendered): readonly Buffer[] {
     return rendered.events;
   }
 
   window(): Room {
     const out = this.#out.flatMap(({ batch }) => batch);
-    const bytes = out.reduce((sum, { events }) => sum + events.join('').length, 0);
+    const bytes = out.reduce((sum, { events }) => sum + Buffer.concat(events).length, 0);
     return { records: this.#room.records - out.length, bytes: this.#room.bytes - bytes };
   }
 

@@ -37,7 +37,7 @@ export class TouchySink implements Sink {
     return { confirmed: promise };
   }
 
-  messages({ events }: Rendered): readonly string[] {
+  messages({ events }: Rendered): readonly Buffer[] {
     return events;
   }
 

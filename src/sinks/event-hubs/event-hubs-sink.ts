@@ -1,5 +1,6 @@
 import { UnavailableError } from '../../core/errors.ts';
 import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
+import { oneLine } from '../../lib/one-line.ts';
 import { abortError, orAbort } from '../../lib/wait.ts';
 import type { TlsClient } from '../../net/tls.ts';
 import { eventsOf, type Group, groupsOf, type KeyOf } from './events.ts';
@@ -116,9 +117,8 @@ export class EventHubsSink implements Sink {
     return this.#session;
   }
 
-  /** A line break would make two events of one for who reads lines. */
-  messages({ events }: Rendered): readonly string[] {
-    return events.map((text) => text.replace(/[\r\n]+/g, ' '));
+  messages({ events }: Rendered): readonly Buffer[] {
+    return events.map(oneLine);
   }
 
   window(): Room {
@@ -169,7 +169,7 @@ export class EventHubsSink implements Sink {
   }
 
   #sizeOf({ rendered }: Indexed): number {
-    return this.messages(rendered).reduce((sum, text) => sum + Buffer.byteLength(text) + OVERHEAD_BYTES, 0);
+    return this.messages(rendered).reduce((sum, text) => sum + text.length + OVERHEAD_BYTES, 0);
   }
 
   async #add(record: Indexed, unit: Unit, newBatch: () => Promise<EventDataBatch>): Promise<void> {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { eventIdOf } from '../../core/event-id.ts';
 import type { Rendered } from '../../core/sink.ts';
+import { beginsObject } from '../../lib/json.ts';
 
 /** By what Event Hubs chooses the partition: what has the same key stays in order. */
 export type KeyOf = (rendered: Rendered) => string | undefined;
@@ -27,12 +28,12 @@ export function groupsOf(batch: readonly Rendered[], keyOf: KeyOf): Group[] {
   return [...groups].map(([key, records]) => ({ key, records }));
 }
 
-/** The events of a record as the SDK takes them: the text as its UTF-8 bytes, and what else is known of it beside it. */
-export function eventsOf({ record, stream, sequence }: Rendered, texts: readonly string[]) {
+/** The events of a record as the SDK takes them: the text, and what else is known of it beside it. */
+export function eventsOf({ record, stream, sequence }: Rendered, texts: readonly Buffer[]) {
   const { kind, id, tenant, source, severity, outcome } = record;
   return texts.map((text, place) => ({
-    body: Buffer.from(text, 'utf8'),
-    contentType: text.startsWith('{') ? 'application/json' : 'text/plain',
+    body: text,
+    contentType: beginsObject(text) ? 'application/json' : 'text/plain',
     messageId: bounded(eventIdOf(record, place + 1)),
     correlationId: bounded(id),
     properties: {

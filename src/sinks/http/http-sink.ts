@@ -1,6 +1,7 @@
 import { UnavailableError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
+import { oneLine } from '../../lib/one-line.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { abortError, isAbort, orAbort } from '../../lib/wait.ts';
 import type { HttpClient } from '../../net/client.ts';
@@ -87,8 +88,8 @@ export class HttpSink implements Sink {
     this.#compression = options.compression;
   }
 
-  messages({ events }: Rendered): readonly string[] {
-    return events.map((text) => text.replace(/[\r\n]/g, ' '));
+  messages({ events }: Rendered): readonly Buffer[] {
+    return events.map(oneLine);
   }
 
   window(): Room {

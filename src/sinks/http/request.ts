@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import { eventIdOf } from '../../core/event-id.ts';
 import type { Rendered } from '../../core/sink.ts';
+import { beginsObject } from '../../lib/json.ts';
+import { oneLine } from '../../lib/one-line.ts';
 
 /** `ndjson`: a line for each event; `array`: one JSON array; `single`: a request for each event. */
 export const bodies = ['ndjson', 'array', 'single'] as const;
@@ -17,10 +19,10 @@ export interface Outgoing {
   readonly about: string;
   /** Its running number. */
   readonly number: number;
-  readonly text: string;
+  readonly text: Buffer;
 }
 
-/** The events of a batch, in order. A line break inside an event would make two of it. */
+/** The events of a batch, in order. */
 export function outgoing(batch: readonly Rendered[]): Outgoing[] {
   return batch.flatMap(({ record, stream, sequence, events }, index) => {
     const about = JSON.stringify([record.source, record.tenant, record.id]);
@@ -33,14 +35,14 @@ export function outgoing(batch: readonly Rendered[]): Outgoing[] {
         key: `${stream} ${number} ${id}`,
         about,
         number,
-        text: text.replace(/[\r\n]/g, ' '),
+        text: oneLine(text),
       };
     });
   });
 }
 
 /** What an event takes in a request, before that is compressed. */
-const sizeOf = ({ text }: Outgoing): number => Buffer.byteLength(text) + 1;
+const sizeOf = ({ text }: Outgoing): number => text.length + 1;
 
 export const sizeOfAll = (events: readonly Outgoing[]): number =>
   events.reduce((sum, event) => sum + sizeOf(event), 0);
@@ -86,23 +88,26 @@ export function requestsOf(
 export function encode(events: readonly Outgoing[], body: Body): { type: string; bytes: Buffer } {
   const texts = events.map(({ text }) => text);
   if (body === 'array') {
-    const items = texts.map((text) => (isJson(text) ? text : JSON.stringify(text)));
-    return { type: 'application/json', bytes: Buffer.from(`[${items.join(',')}]`) };
+    const items = texts.map((text) =>
+      beginsObject(text) ? text : Buffer.from(JSON.stringify(String(text))),
+    );
+    return { type: 'application/json', bytes: joined('[', items, ',', ']') };
   }
-  const areJson = texts.every(isJson);
+  const areJson = texts.every(beginsObject);
   if (body === 'single')
-    return { type: areJson ? 'application/json' : PLAIN, bytes: Buffer.from(texts.join('\n')) };
+    return { type: areJson ? 'application/json' : PLAIN, bytes: joined('', texts, '\n', '') };
   return {
     type: areJson ? 'application/x-ndjson' : PLAIN,
-    bytes: Buffer.from(texts.map((text) => `${text}\n`).join('')),
+    bytes: joined('', texts, '\n', '\n'),
   };
 }
 
 const PLAIN = 'text/plain; charset=utf-8';
 
-/** No other format of ours begins so. */
-function isJson(text: string): boolean {
-  return text.startsWith('{');
+function joined(before: string, texts: readonly Buffer[], between: string, behind: string): Buffer {
+  const separator = Buffer.from(between);
+  const separated = texts.flatMap((text, at) => (at === 0 ? [text] : [separator, text]));
+  return Buffer.concat([Buffer.from(before), ...separated, Buffer.from(behind)]);
 }
 
 /** The same for the same events, whenever they are sent. */

@@ -1,9 +1,11 @@
 import type { Writable } from 'node:stream';
 import { UnavailableError } from '../../core/errors.ts';
 import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
+import { oneLine } from '../../lib/one-line.ts';
 import { abortError, orAbort } from '../../lib/wait.ts';
 
 const BOUNDLESS: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
+const LINE_FEED = Buffer.from('\n');
 const ALL_TAKEN: SendResult = { refused: [] };
 
 /**
@@ -39,14 +41,14 @@ export class StdoutSink implements Sink {
     if (!this.#open) throw unavailable(new Error('the sink is closed'));
     const fresh = batch.filter((rendered) => !this.#handed.has(keyOf(rendered)));
     for (const rendered of fresh) this.#handed.add(keyOf(rendered));
-    const lines = fresh.flatMap((rendered) => this.messages(rendered)).map((line) => `${line}\n`);
+    const lines = fresh.flatMap((rendered) => this.messages(rendered)).flatMap((line) => [line, LINE_FEED]);
     // A stream writes in order, also nothing: what it was handed before is written by then.
-    await orAbort(this.#write(lines.join('')), signal);
+    await orAbort(this.#write(Buffer.concat(lines)), signal);
     for (const rendered of batch) this.#handed.delete(keyOf(rendered));
     return { confirmed: Promise.resolve(ALL_TAKEN) };
   }
 
-  #write(text: string): Promise<void> {
+  #write(text: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#stream.write(text, (cause) => {
         if (!cause) return resolve();
@@ -57,9 +59,8 @@ export class StdoutSink implements Sink {
     });
   }
 
-  /** A line break inside an event would make two of it. */
-  messages({ events }: Rendered): readonly string[] {
-    return events.map((text) => text.replace(/[\r\n]/g, ' '));
+  messages({ events }: Rendered): readonly Buffer[] {
+    return events.map(oneLine);
   }
 
   window(): Room {

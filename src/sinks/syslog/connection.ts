@@ -25,7 +25,7 @@ export interface Connection {
   /** Neither side has ended it, as far as is known. */
   isAlive(): boolean;
   /** Resolves when the kernel has taken all of it; that says nothing of the receiver. One at a time. */
-  write(messages: readonly string[]): Promise<void>;
+  write(messages: readonly Buffer[]): Promise<void>;
   /** Ends our side in good order. */
   halfClose(): void;
   /**

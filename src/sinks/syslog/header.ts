@@ -1,4 +1,6 @@
 import type { RelayRecord } from '../../core/record.ts';
+import type { Rendered } from '../../core/sink.ts';
+import { oneLine } from '../../lib/one-line.ts';
 import type { Facility } from './pri.ts';
 import { MAX_SEQUENCE_ID } from './rfc5424.ts';
 
@@ -20,6 +22,14 @@ export interface HeaderFields {
 
 /** What goes before the text of an event, up to and with the space. Pure; ASCII, so its length is its bytes. */
 export type Header = (fields: HeaderFields) => string;
+
+/** The events of a record, each behind its header. */
+export function messagesOf({ record, stream, sequence, events }: Rendered, header: Header): Buffer[] {
+  return events.map((text, part) => {
+    const head = header({ record, stream, sequence: sequence + part });
+    return Buffer.concat([Buffer.from(head, 'latin1'), oneLine(text)]);
+  });
+}
 
 /** Most bytes that a header can have; for the budget of an event (S5). */
 export function maxHeaderBytes(header: Header): number {

@@ -5,8 +5,7 @@ import { abortError, orAbort } from '../../lib/wait.ts';
 import type { Acknowledged } from './acknowledged.ts';
 import { confirmByClose, quietMs } from './confirm.ts';
 import type { Connection, Happening } from './connection.ts';
-import { oneLine } from './frame.ts';
-import { type Header, maxHeaderBytes } from './header.ts';
+import { type Header, maxHeaderBytes, messagesOf } from './header.ts';
 import type { Host, Hosts } from './hosts.ts';
 import { asksByClose, confirmed, type Pace, roomOf, START, timedOut } from './pace.ts';
 
@@ -119,9 +118,8 @@ export class SyslogSink implements Sink {
     this.headerBytes = maxHeaderBytes(options.header);
   }
 
-  messages({ record, stream, sequence, events }: Rendered): readonly string[] {
-    const { header } = this.#options;
-    return events.map((text, part) => header({ record, stream, sequence: sequence + part }) + oneLine(text));
+  messages(rendered: Rendered): readonly Buffer[] {
+    return messagesOf(rendered, this.#options.header);
   }
 
   get confirms(): Confirmation {
@@ -168,7 +166,7 @@ export class SyslogSink implements Sink {
     return this.#inTurn(async () => {
       if (this.#down) throw this.#down;
       const { messages, refused } = this.#measure(batch);
-      const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(message) + 1, 0);
+      const bytes = messages.reduce((sum, message) => sum + message.length + 1, 0);
       const used = { records: batch.length, bytes };
       // What is larger than the window goes alone.
       const room = this.#method === 'close' ? roomOf(this.#pace()).bytes : ANY_ROOM.bytes;
@@ -212,11 +210,11 @@ export class SyslogSink implements Sink {
   /** The messages of a batch, without those of records that the transport cannot carry whole. */
   #measure(batch: readonly Rendered[]) {
     const { maxMessageBytes } = this.#options;
-    const messages: string[] = [];
+    const messages: Buffer[] = [];
     const refused: SendResult['refused'][number][] = [];
     for (const [index, rendered] of batch.entries()) {
       const own = this.messages(rendered);
-      const largest = Math.max(...own.map((message) => Buffer.byteLength(message)));
+      const largest = Math.max(...own.map(({ length }) => length));
       if (largest <= maxMessageBytes) {
         messages.push(...own);
         continue;
@@ -228,7 +226,7 @@ export class SyslogSink implements Sink {
   }
 
   /** Writes all of it, or fails. */
-  async #write(messages: readonly string[], used: Room, signal: AbortSignal): Promise<void> {
+  async #write(messages: readonly Buffer[], used: Room, signal: AbortSignal): Promise<void> {
     const connection = await this.#connection(signal);
     if (signal.aborted) throw abortError(signal);
     const { clock } = this.#options;

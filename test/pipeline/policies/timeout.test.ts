@@ -3,10 +3,11 @@ import type { Receipt, Sink } from '../../../src/core/sink.ts';
 import { withTimeout } from '../../../src/pipeline/policies/timeout.ts';
 import { aRecord } from '../../support/records.ts';
 import { ScriptedSink } from '../../support/scripted-sink.ts';
+import { utf8 } from '../../support/utf8.ts';
 
 const never = () => new AbortController().signal;
 const hang = () => new Promise<never>(() => {});
-const batch = [{ record: aRecord(), stream: 7, sequence: 1, events: ['x'] }];
+const batch = [{ record: aRecord(), stream: 7, sequence: 1, events: utf8('x') }];
 
 /** A sink that heeds nothing, but for what the test says. */
 function stubborn(overrides: Partial<Sink>): Sink {
@@ -25,7 +26,7 @@ describe('withTimeout()', () => {
     expect(inner).toMatchObject({ opened: 1, closed: 1, written: batch });
     expect(sink.headerBytes).toBe(inner.headerBytes);
     expect(sink.window()).toEqual(inner.window());
-    expect(sink.messages(batch[0]!)).toEqual(['x']);
+    expect(sink.messages(batch[0]!)).toEqual(utf8('x'));
   });
 
   it.each([

@@ -20,6 +20,7 @@ import {
 import { testFolder } from '../../support/folder.ts';
 import { collectLog } from '../../support/log.ts';
 import { startTunnel } from '../../support/tunnel.ts';
+import { utf8 } from '../../support/utf8.ts';
 
 const never = new AbortController().signal;
 /** Long enough for a machine that has much else to do. */
@@ -158,7 +159,7 @@ describe('EventHubsSink', () => {
     const { hubs, sink } = await start();
     await sink.open(never);
     const [one] = rendered(1, 7, () => '{"id":"é"}');
-    await send(sink, [{ ...one!, events: ['{"part":1}', 'CEF:0|part 2'] }]);
+    await send(sink, [{ ...one!, events: utf8('{"part":1}', 'CEF:0|part 2') }]);
     const [first, second] = hubs.hub('alerts').events.map(({ message }) => message);
     expect(first).toMatchObject({
       content_type: 'application/json',
@@ -198,7 +199,7 @@ describe('EventHubsSink', () => {
     await one.sink.open(never);
     for (let n = 0; n < 4; n++) await send(one.sink, rendered(10, 1 + n * 10));
     expect(used(one.hubs)).toBe(1);
-    expect(one.hubs.texts()).toEqual(rendered(40).flatMap(({ events }) => events));
+    expect(one.hubs.texts()).toEqual(rendered(40).flatMap(({ events }) => events.map(String)));
     const all = await start({ settings: { partitionKey: 'none' } });
     await all.sink.open(never);
     for (let n = 0; n < 4; n++) await send(all.sink, rendered(10, 1 + n * 10));
@@ -222,7 +223,7 @@ describe('EventHubsSink', () => {
     const { hubs, sink } = await start({ maxMessageBytes: 10_000 });
     await sink.open(never);
     const [one] = rendered(1);
-    const result = await send(sink, [{ ...one!, events: ['part 1', 'x'.repeat(20_000)] }]);
+    const result = await send(sink, [{ ...one!, events: utf8('part 1', 'x'.repeat(20_000)) }]);
     expect(result.refused).toMatchObject([{ index: 0, reason: 'too-large' }]);
     expect(hubs.texts()).toEqual([]);
   });
@@ -234,7 +235,7 @@ describe('EventHubsSink', () => {
     const severity = 'é'.repeat(20_000);
     const batch = [
       { ...odd!, record: { ...odd!.record, severity } },
-      { ...two!, events: ['1'.repeat(7_900), '2'.repeat(7_900), '3'.repeat(7_900)] },
+      { ...two!, events: utf8('1'.repeat(7_900), '2'.repeat(7_900), '3'.repeat(7_900)) },
     ];
     expect(await send(sink, batch)).toEqual({ refused: [] });
     const messages = hubs.hub('alerts').events.map(({ message }) => message);
@@ -267,7 +268,7 @@ describe('EventHubsSink', () => {
     hubs.judge = undefined;
     await sink.close();
     await sendThrough(sink, rendered(30));
-    expect(inOrderOfNumbers(hubs)).toEqual(rendered(30).flatMap(({ events }) => events));
+    expect(inOrderOfNumbers(hubs)).toEqual(rendered(30).flatMap(({ events }) => events.map(String)));
   });
 
   it.each(['cut', 'close', 'detach', 'expire'] as const)(
@@ -443,7 +444,7 @@ describe('EventHubsSink', () => {
     for (let first = 1; first <= 12; first += 3)
       expect((await sendThrough(sink, rendered(3, first))).result).toEqual({ refused: [] });
     expect(hubs.tokens.length).toBeGreaterThan(2);
-    expect(inOrderOfNumbers(hubs)).toEqual(rendered(12).flatMap(({ events }) => events));
+    expect(inOrderOfNumbers(hubs)).toEqual(rendered(12).flatMap(({ events }) => events.map(String)));
   });
 
   it.each(['tls', 'websocket'] as const)('goes through a proxy: %s', async (transport) => {

@@ -5,6 +5,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { file } from '../../../src/sinks/file/index.ts';
 import { rendered } from '../../contracts/sink.contract.ts';
 import { testFolder } from '../../support/folder.ts';
+import { utf8 } from '../../support/utf8.ts';
 import { silent } from './files.ts';
 
 const parse = (settings: object) => file.schema.safeParse({ type: 'file', path: '/x/a.log', ...settings });
@@ -49,7 +50,7 @@ describe('the settings of a file sink', () => {
   it('make a sink, without touching the disk, whose events are the format’s alone', () => {
     const settings = file.schema.parse({ type: 'file', path: '/nowhere/a.log' });
     const sink = file.create(settings, { name: 'a', log: silent, timeoutMs: 1000 });
-    expect(sink.messages(rendered(1)[0]!)).toEqual(['event 1']);
+    expect(sink.messages(rendered(1)[0]!)).toEqual(utf8('event 1'));
     expect(sink.headerBytes).toBe(0);
   });
 });

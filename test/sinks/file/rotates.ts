@@ -5,6 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import { aRecord } from '../../support/records.ts';
+import { utf8 } from '../../support/utf8.ts';
 import { aFileSink, deliver, never, watchedFs } from './files.ts';
 
 const [path = '', step = ''] = process.argv.slice(2);
@@ -18,7 +19,7 @@ const sink = aFileSink(path, { fs, rotation });
 await sink.open(never);
 for (let batch = 0; batch < 4; batch++) {
   const from = batch * 3 + 1;
-  const events = [from, from + 1, from + 2].map((number) => `event ${number}`);
+  const events = utf8(...[from, from + 1, from + 2].map((number) => `event ${number}`));
   await deliver(sink, [{ record: aRecord({ id: `alert-${from}` }), stream: 1, sequence: from, events }]);
   writeSync(1, `${batch}\n`);
 }

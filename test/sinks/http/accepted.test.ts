@@ -3,16 +3,17 @@ import type { Rendered } from '../../../src/core/sink.ts';
 import { Accepted } from '../../../src/sinks/http/accepted.ts';
 import { outgoing } from '../../../src/sinks/http/request.ts';
 import { aRecord } from '../../support/records.ts';
+import { utf8 } from '../../support/utf8.ts';
 
 /** An event of an alert. */
 const telling = (id: string, sequence: number, stream = 7): Rendered => ({
   record: aRecord({ id }, { revision: BigInt(sequence) }),
   stream,
   sequence,
-  events: [`${id}${sequence}`],
+  events: utf8(`${id}${sequence}`),
 });
 const texts = (accepted: Accepted, ...batch: Rendered[]) =>
-  accepted.left(outgoing(batch)).map(({ text }) => text);
+  accepted.left(outgoing(batch)).map(({ text }) => String(text));
 
 describe('Accepted', () => {
   it('leaves out what was accepted under that number, and nothing else', () => {
@@ -32,7 +33,7 @@ describe('Accepted', () => {
 
   it('keeps the parts that were accepted of a record when the others are sent', () => {
     const accepted = new Accepted();
-    const record = { ...telling('a', 1), events: ['1', '2', '3'] };
+    const record = { ...telling('a', 1), events: utf8('1', '2', '3') };
     accepted.add(outgoing([record]).slice(0, 2));
     expect(texts(accepted, record)).toEqual(['3']);
     expect(texts(accepted, record)).toEqual(['3']);

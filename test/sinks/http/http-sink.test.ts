@@ -9,6 +9,7 @@ import type { HttpSettings } from '../../../src/sinks/http/index.ts';
 import { describeSinkContract } from '../../contracts/sink.contract.ts';
 import { testCertificates } from '../../support/certificates.ts';
 import { aReceiver, type Script, startReceiver } from '../../support/http-receiver.ts';
+import { utf8 } from '../../support/utf8.ts';
 import { createSink, events, failureOf, linesOf, never, openSink, type Settings, send } from './support.ts';
 
 const credentials: Settings = {
@@ -118,7 +119,7 @@ describe('a request', () => {
   it('has no more bytes than it may', async () => {
     const { origin, received } = await aReceiver();
     const { sink } = await openSink({ url: origin, maxRequestBytes: '16KiB' });
-    const batch = events(10).map((one) => ({ ...one, events: [`{"text":"${'x'.repeat(4000)}"}`] }));
+    const batch = events(10).map((one) => ({ ...one, events: utf8(`{"text":"${'x'.repeat(4000)}"}`) }));
     await send(sink, batch);
     expect(received.map(({ lines }) => lines.length)).toEqual([4, 4, 2]);
   });
@@ -203,7 +204,7 @@ describe('an answer', () => {
     // More than the buffers of both ends take.
     const [one] = events(1);
     const error = await failureOf(
-      send(sink, [{ ...one!, events: [`{"text":"${'x'.repeat(20_000_000)}"}`] }]),
+      send(sink, [{ ...one!, events: utf8(`{"text":"${'x'.repeat(20_000_000)}"}`) }]),
     );
     expect(error).toMatchObject({ reason: 'answer', message: expect.stringContaining('before it has read') });
     await once(sockets[0]!.resume(), 'close');
@@ -510,7 +511,7 @@ describe('a receiver that refuses', () => {
     const { sink } = await openSink({ url: origin });
     const [first, second] = events(2);
     const { refused } = await send(sink, [
-      { ...first!, events: ['{"good":1}', '{"bad":1}', '{"bad":2}'] },
+      { ...first!, events: utf8('{"good":1}', '{"bad":1}', '{"bad":2}') },
       second!,
     ]);
     expect(refused).toMatchObject([{ index: 0, reason: 'rejected' }]);

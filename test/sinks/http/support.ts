@@ -41,7 +41,7 @@ export function events(count: number, from = 1): Rendered[] {
   return rendered(count, from, (number) => `{"event":${number}}`);
 }
 
-export const linesOf = (batch: readonly Rendered[]) => batch.flatMap(({ events }) => events);
+export const linesOf = (batch: readonly Rendered[]) => batch.flatMap(({ events }) => events.map(String));
 
 export async function failureOf(
   promise: Promise<unknown>,

@@ -9,7 +9,7 @@ const problems = (settings: object) =>
 const header = (settings: object) => {
   const parsed = syslog.schema.parse({ type: 'syslog', host: 'siem', hostName: 'relay', ...settings });
   const sink = syslog.create(parsed, { name: 'siem', log, timeoutMs: 1000 });
-  return sink.messages(rendered(1)[0]!)[0];
+  return String(sink.messages(rendered(1)[0]!)[0]);
 };
 
 describe('the settings of a syslog sink', () => {

@@ -2,8 +2,7 @@ import { UnavailableError } from '../../../core/errors.ts';
 import type { Receipt, Rendered, SendResult, Sink, Window } from '../../../core/sink.ts';
 import { abortError, orAbort } from '../../../lib/wait.ts';
 import type { TlsClient } from '../../../net/tls.ts';
-import { oneLine } from '../frame.ts';
-import { type Header, maxHeaderBytes } from '../header.ts';
+import { type Header, maxHeaderBytes, messagesOf } from '../header.ts';
 import type { Hosts } from '../hosts.ts';
 import { type Answer, said, verdictOf } from './answer.ts';
 import type { RelpSession } from './session.ts';
@@ -67,9 +66,8 @@ export class RelpSink implements Sink {
     this.headerBytes = maxHeaderBytes(options.header);
   }
 
-  messages({ record, stream, sequence, events }: Rendered): readonly string[] {
-    const { header } = this.#options;
-    return events.map((text, part) => header({ record, stream, sequence: sequence + part }) + oneLine(text));
+  messages(rendered: Rendered): readonly Buffer[] {
+    return messagesOf(rendered, this.#options.header);
   }
 
   notes(): readonly string[] {
@@ -128,7 +126,7 @@ export class RelpSink implements Sink {
     const { promise: confirmed, resolve, reject } = Promise.withResolvers<SendResult>();
     // It may reject before anybody has looked at it.
     confirmed.catch(() => {});
-    const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(message), 0);
+    const bytes = messages.reduce((sum, message) => sum + message.length, 0);
     const { length: left } = messages;
     const written: Written = { records: batch.length, bytes, left, refused, confirmed, resolve, reject };
     this.#unconfirmed.push(written);
@@ -143,12 +141,12 @@ export class RelpSink implements Sink {
 
   /** The messages of a batch, each with the record that it is of, without those of records that cannot be sent whole. */
   #measure(batch: readonly Rendered[]) {
-    const messages: string[] = [];
+    const messages: Buffer[] = [];
     const owners: number[] = [];
     const refused = new Map<number, Refused>();
     for (const [index, rendered] of batch.entries()) {
       const own = this.messages(rendered);
-      const largest = Math.max(...own.map((message) => Buffer.byteLength(message)));
+      const largest = Math.max(...own.map(({ length }) => length));
       if (largest > MAX_MESSAGE_BYTES) {
         const detail = `an event of it has ${largest} bytes, and ${MAX_MESSAGE_BYTES} is the most that RELP receivers take; lower maxEventBytes`;
         refused.set(index, { index, reason: 'too-large', detail });

@@ -81,7 +81,7 @@ export class RelpSession {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
     void this.ended.then(reject);
-    this.#ask('open', [OFFERS], (answer) => {
+    this.#ask('open', [Buffer.from(OFFERS)], (answer) => {
       const why = answer ? whyUnfit(answer) : 'it did not say yes';
       if (why !== undefined) return this.#fail('answer', why);
       this.#isReady = true;
@@ -94,7 +94,7 @@ export class RelpSession {
    * Sends messages; `answered` is called once for each that gets an answer, in whatever order those come. They are
    * held in memory until the kernel takes them: who calls this sees to it that there are not too many.
    */
-  send(messages: readonly string[], answered: (index: number, answer: Answer) => void): void {
+  send(messages: readonly Buffer[], answered: (index: number, answer: Answer) => void): void {
     this.#ask('syslog', messages, (answer, index) => {
       if (answer) answered(index, answer);
       else this.#fail('answer', 'it answered an event without a code');
@@ -105,7 +105,7 @@ export class RelpSession {
   async close(): Promise<void> {
     if (this.#isAlive && this.#isReady) {
       const timer = setTimeout(() => this.destroy(), Math.min(GOODBYE_MS, this.#options.timeoutMs));
-      this.#ask('close', [''], () => this.destroy());
+      this.#ask('close', [Buffer.alloc(0)], () => this.destroy());
       await this.ended;
       clearTimeout(timer);
     }
@@ -123,15 +123,15 @@ export class RelpSession {
 
   #ask(
     command: string,
-    data: readonly string[],
+    data: readonly Buffer[],
     answered: (answer: Answer | undefined, index: number) => void,
   ): void {
     if (!this.#isAlive || data.length === 0) return;
-    const frames = data.map((text, index) => {
+    const frames = data.map((bytes, index) => {
       const txnr = this.#txnr;
       this.#txnr = txnr === MAX_TXNR ? 1 : txnr + 1;
       this.#waiting.set(txnr, (answer) => answered(answer, index));
-      return encode({ txnr, command, data: Buffer.from(text, 'utf8') });
+      return encode({ txnr, command, data: bytes });
     });
     this.#timer ??= setTimeout(() => this.#timedOut(), this.#mostMs);
     this.#link.stream.write(Buffer.concat(frames));

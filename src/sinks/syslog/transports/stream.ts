@@ -54,7 +54,7 @@ export class StreamConnection implements Connection {
     return stream.readable && stream.writable && wire.readable && wire.writable;
   }
 
-  write(messages: readonly string[]): Promise<void> {
+  write(messages: readonly Buffer[]): Promise<void> {
     const { stream, framing } = this.#parts;
     return new Promise((resolve, reject) => {
       stream.write(frame(messages, framing), (error) => (error ? reject(error) : resolve()));

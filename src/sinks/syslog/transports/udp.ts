@@ -65,7 +65,7 @@ class UdpConnection implements Connection {
     return this.#isAlive;
   }
 
-  async write(messages: readonly string[]): Promise<void> {
+  async write(messages: readonly Buffer[]): Promise<void> {
     for (const [index, message] of messages.entries()) {
       // A burst would overflow what the receiver's kernel keeps for it.
       if (index % BURST === BURST - 1) await new Promise(setImmediate);
@@ -73,7 +73,7 @@ class UdpConnection implements Connection {
     }
   }
 
-  #send(message: string): Promise<void> {
+  #send(message: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       if (!this.#isAlive) return reject(Object.assign(new Error('closed'), { code: 'ECONNREFUSED' }));
       this.#socket.send(message, (error) => (error ? reject(error) : resolve()));

@@ -26,6 +26,7 @@ import {
   startRelpServer,
   wellBehaved,
 } from '../../../support/relp-server.ts';
+import { utf8 } from '../../../support/utf8.ts';
 
 const never = new AbortController().signal;
 const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -109,7 +110,8 @@ describe('RelpSink', () => {
     return { server, sink };
   }
 
-  const messages = (sink: Sink, batch = rendered(1)) => batch.flatMap((one) => [...sink.messages(one)]);
+  const messages = (sink: Sink, batch = rendered(1)) =>
+    batch.flatMap((one) => sink.messages(one).map(String));
   /** Does this about events, and else what a server should. */
   const onEvents =
     (script: (command: Command, peer: RelpPeer) => void): RelpScript =>
@@ -181,7 +183,7 @@ describe('RelpSink', () => {
     const [record] = rendered(1, 2);
     const batch = [
       ...rendered(1),
-      { ...record!, events: ['event 2', 'part 2', 'event 2'] },
+      { ...record!, events: utf8('event 2', 'part 2', 'event 2') },
       ...rendered(3, 5),
     ];
     const { confirmed } = await sink.send(batch, never);
