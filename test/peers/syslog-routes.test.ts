@@ -98,7 +98,9 @@ describe.each(peers)('syslog sink and a real %s', (name, startPeer) => {
         await sink.confirm(never);
         for (const { confirmed } of receipts) expect(await confirmed).toEqual({ refused: [] });
         const messages = await peer.arrived(200);
-        expect(messages.map(({ msg }) => msg.trimStart())).toEqual(all.map(({ events }) => events[0]));
+        expect(messages.map(({ msg }) => msg.trimStart())).toEqual(
+          all.map(({ events }) => String(events[0])),
+        );
         expect(new Set(messages.map(({ pri, host }) => `${pri} ${host}`))).toEqual(
           new Set(['131 relay.test']),
         );
