@@ -14,3 +14,9 @@ export function oneLine(text: Buffer): Buffer {
   for (const [at, byte] of line.entries()) if (BREAKS.includes(byte)) line[at] = BLANK;
   return line;
 }
+
+export const LINE_FEED = Buffer.from('\n');
+
+/** Each of them ended by a line feed. */
+export const asLines = (lines: readonly Buffer[]): Buffer =>
+  Buffer.concat(lines.flatMap((line) => [line, LINE_FEED]));

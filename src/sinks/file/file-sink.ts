@@ -2,7 +2,7 @@ import * as promises from 'node:fs/promises';
 import { UnavailableError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
-import { oneLine } from '../../lib/one-line.ts';
+import { asLines, oneLine } from '../../lib/one-line.ts';
 import { abortError, orAbort, wait } from '../../lib/wait.ts';
 import { explain } from './explain.ts';
 import { LineFile } from './line-file.ts';
@@ -34,7 +34,6 @@ export interface FileSinkOptions {
 const BOUNDLESS: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
 const ALL_TAKEN: SendResult = { refused: [] };
 const NOTHING = Buffer.alloc(0);
-const LINE_FEED = Buffer.from('\n');
 
 /** How long whoever has moved the file away may take to put another in its place, before we make one. */
 const SUCCESSOR_MS = 250;
@@ -113,7 +112,7 @@ export class FileSink implements Sink {
       if (this.#down) throw this.#down;
       const { fsync, rotation } = this.#options;
       const records = batch.map((rendered) => {
-        return Buffer.concat(this.messages(rendered).flatMap((line) => [line, LINE_FEED]));
+        return asLines(this.messages(rendered));
       });
       const count = countWritten(records, this.#ahead);
       const { length } = Buffer.concat(records.slice(0, count));

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { eventIdOf } from '../../core/event-id.ts';
 import type { Rendered } from '../../core/sink.ts';
 import { beginsObject } from '../../lib/json.ts';
-import { oneLine } from '../../lib/one-line.ts';
+import { asLines, oneLine } from '../../lib/one-line.ts';
 
 /** `ndjson`: a line for each event; `array`: one JSON array; `single`: a request for each event. */
 export const bodies = ['ndjson', 'array', 'single'] as const;
@@ -98,7 +98,7 @@ export function encode(events: readonly Outgoing[], body: Body): { type: string;
     return { type: areJson ? 'application/json' : PLAIN, bytes: joined('', texts, '\n', '') };
   return {
     type: areJson ? 'application/x-ndjson' : PLAIN,
-    bytes: joined('', texts, '\n', '\n'),
+    bytes: asLines(texts),
   };
 }
 

@@ -1,11 +1,10 @@
 import type { Writable } from 'node:stream';
 import { UnavailableError } from '../../core/errors.ts';
 import type { Receipt, Rendered, Room, SendResult, Sink } from '../../core/sink.ts';
-import { oneLine } from '../../lib/one-line.ts';
+import { asLines, oneLine } from '../../lib/one-line.ts';
 import { abortError, orAbort } from '../../lib/wait.ts';
 
 const BOUNDLESS: Room = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
-const LINE_FEED = Buffer.from('\n');
 const ALL_TAKEN: SendResult = { refused: [] };
 
 /**
@@ -41,9 +40,9 @@ export class StdoutSink implements Sink {
     if (!this.#open) throw unavailable(new Error('the sink is closed'));
     const fresh = batch.filter((rendered) => !this.#handed.has(keyOf(rendered)));
     for (const rendered of fresh) this.#handed.add(keyOf(rendered));
-    const lines = fresh.flatMap((rendered) => this.messages(rendered)).flatMap((line) => [line, LINE_FEED]);
+    const lines = asLines(fresh.flatMap((rendered) => this.messages(rendered)));
     // A stream writes in order, also nothing: what it was handed before is written by then.
-    await orAbort(this.#write(Buffer.concat(lines)), signal);
+    await orAbort(this.#write(lines), signal);
     for (const rendered of batch) this.#handed.delete(keyOf(rendered));
     return { confirmed: Promise.resolve(ALL_TAKEN) };
   }

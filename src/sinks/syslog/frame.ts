@@ -1,3 +1,5 @@
+import { asLines, LINE_FEED } from '../../lib/one-line.ts';
+
 /** How a receiver tells events apart on a stream (RFC 6587). */
 export const framings = ['lf', 'octet-counting'] as const;
 export type Framing = (typeof framings)[number];
@@ -12,8 +14,7 @@ export type Framing = (typeof framings)[number];
  * @see https://www.rfc-editor.org/rfc/rfc6587#section-3.4
  */
 export function frame(messages: readonly Buffer[], framing: Framing): Buffer {
-  const head = ({ length }: Buffer) => (framing === 'lf' ? [] : [Buffer.from(`${length + 1} `)]);
-  return Buffer.concat(messages.flatMap((message) => [...head(message), message, LINE_FEED]));
+  if (framing === 'lf') return asLines(messages);
+  const count = ({ length }: Buffer) => Buffer.from(`${length + 1} `);
+  return Buffer.concat(messages.flatMap((message) => [count(message), message, LINE_FEED]));
 }
-
-const LINE_FEED = Buffer.from('\n');
